@@ -1,0 +1,1 @@
+"""Everything that leaves: cut by permission, written in the ledger."""

@@ -1,0 +1,1 @@
+"""Contracts, consent sessions, mandates and their timers."""

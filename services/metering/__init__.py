@@ -1,0 +1,1 @@
+"""Readings in, the quarter-hour store, and blocks out to export alone."""

@@ -1,0 +1,1 @@
+"""Web pages for people; no events of its own."""

@@ -1,0 +1,1 @@
+"""The access register: points, and later meters, net users and parties."""

@@ -1,0 +1,1 @@
+"""One machine: real Kafka and PostgreSQL as child processes, all services, and the command `kwartier`."""
