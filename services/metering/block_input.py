@@ -1,4 +1,4 @@
-"""What ingest takes in, whatever form it came in: slices of one channel, point, meter and day, and refusals of the rest."""
+"""What ingest takes in, whatever form it came in: slices of one channel, point, meter and day; and refusals."""
 
 from __future__ import annotations
 
