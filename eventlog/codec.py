@@ -1,0 +1,166 @@
+"""Events to bytes and back: Avro in single-object framing, read also in the framing of a schema registry.
+
+On the wire: C3 01, eight bytes of CRC-64-AVRO fingerprint, the body. Where a map of ids is given, a reader also takes
+00, a four-byte big-endian id, the body. An older version comes back as the newest dataclass, by Avro's own resolution.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from functools import cache
+from io import BytesIO
+from operator import attrgetter
+from typing import Any, Final, get_type_hints
+
+import fastavro
+
+from eventlog import registry
+from eventlog.events import EVENT_TYPES, Event
+from eventlog.registry import Schema
+
+SINGLE_OBJECT: Final = b"\xc3\x01"
+HEADER_LENGTH: Final = 10
+_REGISTRY_MARK: Final = b"\x00"
+_REGISTRY_HEADER_LENGTH: Final = 5
+
+
+class Undecodable(ValueError):
+    """The bytes are not an event that we know; the message says why, without their content."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What the codec needs to know of one event type, found out once."""
+
+    event_type: type[Event]
+    schema: Schema
+    header: bytes
+    names: tuple[str, ...]
+    values_of: Callable[[Event], tuple[Any, ...]]
+    instants: tuple[str, ...]
+    arrays: tuple[str, ...]
+
+
+@cache
+def _shape(name: str) -> _Shape:
+    event_type = EVENT_TYPES[name]
+    schema = registry.published().newest(name)
+    names = tuple(field.name for field in fields(event_type))
+    hints = get_type_hints(event_type)
+    return _Shape(
+        event_type=event_type,
+        schema=schema,
+        header=SINGLE_OBJECT + schema.fingerprint,
+        names=names,
+        values_of=attrgetter(*names),
+        instants=tuple(each for each in names if hints[each] is datetime),
+        arrays=tuple(each for each in names if hints[each] == tuple[int, ...]),
+    )
+
+
+def encode(event: Event) -> bytes:
+    """Return `event` in the newest version of its schema, framed as a single object.
+
+    Raises:
+        ValueError: an instant has no zone, an enum's symbol is unknown, or a value has the wrong type.
+    """
+    shape = _shape(type(event).__name__)
+    datum = dict(zip(shape.names, shape.values_of(event), strict=True))
+    for name in shape.instants:
+        if datum[name].tzinfo is None:
+            raise ValueError(f"{name} has no zone; instants are UTC")
+    out = BytesIO()
+    out.write(shape.header)
+    try:
+        fastavro.schemaless_writer(out, shape.schema.parsed, datum)
+    except (TypeError, OverflowError, AttributeError) as error:
+        raise ValueError(f"{type(event).__name__} does not fit its schema: {error}") from error
+    return out.getvalue()
+
+
+def split_frame(value: bytes, ids: Mapping[int, Schema] | None = None) -> tuple[Schema, bytes]:
+    """Return the schema that `value` was written with, and its Avro body.
+
+    Raises:
+        Undecodable: unknown framing, fingerprint or id.
+    """
+    if value[:2] == SINGLE_OBJECT and len(value) >= HEADER_LENGTH:
+        schema = registry.published().by_fingerprint.get(value[2:HEADER_LENGTH])
+        if schema is None:
+            raise Undecodable("no schema has this fingerprint")
+        return schema, value[HEADER_LENGTH:]
+    if ids is not None and value[:1] == _REGISTRY_MARK and len(value) >= _REGISTRY_HEADER_LENGTH:
+        schema = ids.get(int.from_bytes(value[1:_REGISTRY_HEADER_LENGTH], "big"))
+        if schema is None:
+            raise Undecodable("no schema has this id")
+        return schema, value[_REGISTRY_HEADER_LENGTH:]
+    raise Undecodable("not an Avro single object")
+
+
+def decode(value: bytes, ids: Mapping[int, Schema] | None = None) -> Event:
+    """Return the event in `value`; instants come back in UTC. `ids` allows the framing of a schema registry.
+
+    Raises:
+        Undecodable: unknown framing, schema or event, or a damaged body.
+    """
+    schema, body = split_frame(value, ids)
+    return decode_body(schema, body)
+
+
+def decode_body(schema: Schema, body: bytes) -> Event:
+    """Return the event in `body`, written with `schema`, as its newest dataclass.
+
+    Raises:
+        Undecodable: no event of that name, or a damaged body.
+    """
+    if schema.name not in EVENT_TYPES:
+        raise Undecodable(f"{schema.name} is not an event of this version of the platform")
+    shape = _shape(schema.name)
+    reader = None if schema.parsed is shape.schema.parsed else shape.schema.parsed
+    stream = BytesIO(body)
+    try:
+        datum: Any = fastavro.schemaless_reader(stream, schema.parsed, reader)
+        for name in shape.arrays:
+            datum[name] = tuple(datum[name])
+    except (EOFError, ValueError, LookupError, ArithmeticError, TypeError, MemoryError) as error:
+        raise Undecodable(f"damaged {schema.name}: {type(error).__name__}") from error
+    if stream.tell() != len(body):
+        raise Undecodable(f"damaged {schema.name}: bytes are left over")
+    return shape.event_type(**datum)
+
+
+def container(schema: Schema, bodies: Sequence[bytes]) -> bytes:
+    """Return `bodies` (no framing, all written with `schema`) as one Avro object container of one block, uncompressed.
+
+    This is how a run of records becomes one table: `polars.read_avro(BytesIO(container(schema, bodies)))`.
+    """
+    sync = schema.fingerprint * 2
+    joined = b"".join(bodies)
+    parts = [b"Obj\x01", _container_header(schema), sync]
+    if bodies:
+        parts += [_long(len(bodies)), _long(len(joined)), joined, sync]
+    return b"".join(parts)
+
+
+@cache
+def _container_text(text: str) -> bytes:
+    compact = json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":")).encode()
+    pairs = ((b"avro.schema", compact), (b"avro.codec", b"null"))
+    return _long(len(pairs)) + b"".join(_long(len(part)) + part for pair in pairs for part in pair) + b"\x00"
+
+
+def _container_header(schema: Schema) -> bytes:
+    return _container_text(schema.text)
+
+
+def _long(number: int) -> bytes:
+    """Return `number` (not negative) as an Avro long: zigzag, seven bits a byte, least significant first."""
+    rest, out = number << 1, bytearray()
+    while rest > 0x7F:
+        out.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    out.append(rest)
+    return bytes(out)
