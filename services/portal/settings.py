@@ -1,0 +1,19 @@
+"""What the portal is told from outside; environment names are the upper-case field names."""
+
+from __future__ import annotations
+
+from pydantic import SecretStr
+
+from eventlog.settings import Settings
+
+
+class PortalSettings(Settings):
+    """Settings of the portal beside those that every service has.
+
+    `oidc_issuer` signs people in (OpenID Connect, discovered from its address); `export_url` answers for readings.
+    """
+
+    oidc_issuer: str = ""
+    oidc_client_id: str = "portal"
+    oidc_client_secret: SecretStr = SecretStr("")
+    session_seconds: int = 8 * 3600
