@@ -1,0 +1,116 @@
+"""Real servers for the tests: in containers where a Docker engine answers, embedded ones where none does."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from stack.kafka import KafkaServer
+from stack.ports import free_ports
+from stack.postgres import PostgresServer
+from stack.readiness import wait_until_ready
+from stack.roles import create_role_and_schema, drop_role_and_schema, url_of
+
+
+def _docker_answers() -> bool:
+    # Asked in another process: the client library leaves its socket open when nobody answers.
+    question = [sys.executable, "-c", "import docker; docker.from_env(timeout=3).ping()"]
+    return subprocess.run(question, capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture(scope="session")
+def has_docker() -> bool:
+    return _docker_answers()
+
+
+def _kafka_in_a_container(stack: ExitStack) -> str:
+    from testcontainers.core.container import DockerContainer
+
+    port, controller_port = free_ports(2)
+    container = DockerContainer("apache/kafka:4.3.1").with_bind_ports(port, port)
+    settings = {
+        "NODE_ID": "1",
+        "PROCESS_ROLES": "broker,controller",
+        "CONTROLLER_QUORUM_VOTERS": f"1@localhost:{controller_port}",
+        "CONTROLLER_LISTENER_NAMES": "CONTROLLER",
+        "LISTENERS": f"PLAINTEXT://:{port},CONTROLLER://:{controller_port}",
+        "ADVERTISED_LISTENERS": f"PLAINTEXT://127.0.0.1:{port}",
+        "LISTENER_SECURITY_PROTOCOL_MAP": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
+        "TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
+        "TRANSACTION_STATE_LOG_MIN_ISR": "1",
+        "GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
+        "AUTO_CREATE_TOPICS_ENABLE": "false",
+    }
+    for name, value in settings.items():
+        container = container.with_env(f"KAFKA_{name}", value)
+    stack.enter_context(container)
+    return f"127.0.0.1:{port}"
+
+
+def _embedded_kafka(stack: ExitStack, folder: Path) -> str:
+    port, controller_port = free_ports(2)
+    server = KafkaServer(folder=folder, port=port, controller_port=controller_port, log=folder / "kafka.log")
+    child = server.start(logging.getLogger(__name__).info)
+    stack.callback(child.stop, grace_seconds=0)
+    wait_until_ready(child, server.is_ready, timeout_seconds=60)
+    return server.bootstrap
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory, has_docker: bool) -> Iterator[str]:
+    """host:port of a real broker without topics; tests make theirs, with names of their own."""
+    with ExitStack() as stack:
+        if has_docker:
+            yield _kafka_in_a_container(stack)
+        else:
+            yield _embedded_kafka(stack, tmp_path_factory.mktemp("kafka"))
+
+
+def _postgres_in_a_container(stack: ExitStack) -> str:
+    from testcontainers.community.postgres import PostgresContainer
+
+    container = stack.enter_context(PostgresContainer("postgres:18", driver=None))
+    return str(container.get_connection_url())
+
+
+def _embedded_postgres(stack: ExitStack, folder: Path) -> str:
+    server = PostgresServer(
+        folder=folder,
+        port=free_ports(1)[0],
+        password=secrets.token_urlsafe(24),
+        log=folder / "postgres.log",
+        settings={"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"},
+    )
+    child = server.start(logging.getLogger(__name__).info)
+    stack.callback(child.stop, grace_seconds=0)
+    wait_until_ready(child, server.is_ready, timeout_seconds=60)
+    return server.admin_url
+
+
+@pytest.fixture(scope="session")
+def postgres_admin_url(tmp_path_factory: pytest.TempPathFactory, has_docker: bool) -> Iterator[str]:
+    """URL of a real server's superuser."""
+    with ExitStack() as stack:
+        if has_docker:
+            yield _postgres_in_a_container(stack)
+        else:
+            yield _embedded_postgres(stack, tmp_path_factory.mktemp("postgres"))
+
+
+@pytest.fixture
+def database_url(postgres_admin_url: str) -> Iterator[str]:
+    """URL of a role with an empty schema of its own, as a service gets it; both are gone after the test."""
+    role, password = f"test_{secrets.token_hex(6)}", secrets.token_urlsafe(24)
+    with psycopg.connect(postgres_admin_url) as connection:
+        create_role_and_schema(connection, role=role, password=password)
+    yield url_of(postgres_admin_url, role=role, password=password)
+    drop_role_and_schema(postgres_admin_url, role)
