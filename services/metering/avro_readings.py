@@ -1,0 +1,147 @@
+"""Readings in an Avro object container: records shaped like `ReadingsRecorded`, whichever version wrote them.
+
+Fields are taken by name. A schema may leave out what has a default (message_id, source, source_sequence, meter_id,
+first_slice, quality, gas_factor, withdraws) and may hold fields that we do not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from io import BytesIO
+from typing import Any, Final
+
+import fastavro
+
+from eventlog.events import ReadingsRecorded
+from market.ean import Ean
+from market.quality import Quality
+from services.metering.block_input import Refusal
+from services.metering.container import Block, NotAContainer, open_container, read_blocks
+from services.metering.draft import Draft, Unreadable
+
+_REQUIRED: Final = ("source_at", "ean", "meter_kind", "channel", "day", "values")
+_PRIMITIVE: Final = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
+_INSTANT: Final = frozenset(
+    {"timestamp-millis", "timestamp-micros", "local-timestamp-millis", "local-timestamp-micros"}
+)
+_LOGICAL: Final = _INSTANT | {"date", "uuid"}
+_DAMAGES: Final = (EOFError, ValueError, LookupError, ArithmeticError, TypeError, MemoryError, RecursionError)
+
+
+class TooManyRecords(ValueError):
+    """The container has more records than are taken; the message names the limit."""
+
+
+def read_avro(
+    body: bytes, *, default_source: str, is_part: bool, max_record_count: int, max_bytes: int
+) -> tuple[list[Draft], list[Refusal]]:
+    """Return the readings of a container and a refusal for each record that is none; lines are record numbers.
+
+    `is_part` declares every record a part of its day; `max_bytes` bounds the container unpacked.
+
+    Raises:
+        NotAContainer: nothing can be read: no container, or its records are not readings.
+        TooManyRecords, TooLarge: a limit is passed.
+    """
+    container = open_container(body)
+    schema = _flat_schema(container.schema)
+    drafts: list[Draft] = []
+    refusals: list[Refusal] = []
+    for block in read_blocks(body, container, max_bytes):
+        if not isinstance(block, Block):
+            lost = f"; its {block.record_count} records are lost" if block.record_count else ""
+            refusals.append(Refusal(block.first_record, f"{block.reason}{lost}"))
+            continue
+        if len(drafts) + len(refusals) + block.record_count > max_record_count:
+            raise TooManyRecords(f"at most {max_record_count} records are taken at once; send the rest in another body")
+        _read_block(block, schema, default_source, is_part, drafts, refusals)
+    return drafts, refusals
+
+
+def _read_block(
+    block: Block, schema: Any, default_source: str, is_part: bool, drafts: list[Draft], refusals: list[Refusal]
+) -> None:
+    stream = BytesIO(block.data)
+    for number in range(block.first_record, block.first_record + block.record_count):
+        try:
+            record: Any = fastavro.schemaless_reader(stream, schema, None)
+        except _DAMAGES:
+            rest = block.first_record + block.record_count - 1 - number
+            behind = f"; the {rest} records behind it in its block are lost" if rest else ""
+            refusals.append(Refusal(number, f"the record is damaged{behind}"))
+            return
+        try:
+            drafts.append(_draft(record, number, default_source, is_part))
+        except Unreadable as error:
+            refusals.append(Refusal(number, str(error)))
+
+
+def _flat_schema(raw: Any) -> Any:
+    """Return the schema for fastavro.
+
+    Only flat records are read: an array of nothings, or a record inside a record, could claim any number of values
+    in a few bytes.
+
+    Raises:
+        NotAContainer: not a record of readings, or not flat.
+    """
+    if not isinstance(raw, dict) or raw.get("type") != "record" or not isinstance(raw.get("fields"), list):
+        raise NotAContainer("the Avro container does not hold records")
+    fields = {field.get("name"): field.get("type") for field in raw["fields"] if isinstance(field, dict)}
+    if missing := [name for name in _REQUIRED if name not in fields]:
+        raise NotAContainer(f"the records of the Avro container are not readings: the field {missing[0]} is missing")
+    if odd := [name for name, kind in fields.items() if not _is_flat(kind)]:
+        raise NotAContainer(f"the field {str(odd[0])[:40]!r} of the Avro schema has a type that is not taken")
+    try:
+        return fastavro.parse_schema(raw, named_schemas={})
+    except (fastavro.schema.SchemaParseException, fastavro.schema.UnknownType, *_DAMAGES):
+        raise NotAContainer("the schema of the Avro container is not valid") from None
+
+
+def _is_flat(kind: Any, *, is_item: bool = False) -> bool:
+    if isinstance(kind, list):
+        return len(kind) > 0 and all(_is_flat(branch, is_item=is_item) for branch in kind if branch != "null")
+    if isinstance(kind, str):
+        return kind in _PRIMITIVE and not (is_item and kind == "null")
+    if not isinstance(kind, dict) or kind.get("logicalType", "date") not in _LOGICAL:
+        return False
+    if kind.get("type") == "array":
+        return not is_item and _is_flat(kind.get("items"), is_item=True)
+    return kind.get("type") == "enum" or _is_flat(kind.get("type"), is_item=is_item)
+
+
+def _draft(record: Mapping[str, Any], number: int, default_source: str, is_part: bool) -> Draft:
+    record = {name: value for name, value in record.items() if value is not None}
+    values = _of(record, "values", bytes, b"")
+    event = ReadingsRecorded(
+        message_id=_of(record, "message_id", str, ""),
+        source=_of(record, "source", str, "") or default_source,
+        source_at=_of(record, "source_at", datetime),
+        source_sequence=_of(record, "source_sequence", int, 0),
+        ean=Ean(_of(record, "ean", str)),
+        meter_id=_of(record, "meter_id", str, ""),
+        meter_kind=_of(record, "meter_kind", str),
+        channel=_of(record, "channel", str),
+        day=_of(record, "day", date),
+        first_slice=_of(record, "first_slice", int, 0),
+        values=values,
+        quality=_numbers(record, "quality") or (int(Quality.MEASURED), len(values) // 4),
+        gas_factor=_numbers(record, "gas_factor"),
+        withdraws=_of(record, "withdraws", bool, False),
+    )
+    return Draft(line=number, event=event, is_part=is_part, has_own_id=bool(event.message_id))
+
+
+def _of(record: Mapping[str, Any], name: str, kind: type, default: Any = None) -> Any:
+    value = record.get(name, default)
+    if type(value) is not kind:
+        raise Unreadable(f"{name} is missing" if value is None else f"{name} has the wrong type in the Avro schema")
+    return value
+
+
+def _numbers(record: Mapping[str, Any], name: str) -> tuple[int, ...]:
+    numbers = record.get(name, ())
+    if not isinstance(numbers, list | tuple) or any(type(number) is not int for number in numbers):
+        raise Unreadable(f"{name} must be whole numbers")
+    return tuple(numbers)
