@@ -55,8 +55,7 @@ def people_issuer(url: str) -> TrustedIssuer:
 
 def create_app(people: dict[str, dict[str, object]]) -> Any:
     """Return the provider as a WSGI app that knows `people` by their `sub`, with the mock's debugger taken off."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # authlib announces its own future to everyone who imports the mock
+    with warnings.catch_warnings(record=True):  # authlib announces its own future to everyone who imports the mock
         import oidc_provider_mock
     users = [oidc_provider_mock.User(sub=sub, claims=claims) for sub, claims in people.items()]
     app = oidc_provider_mock.app(user_claims=users)
