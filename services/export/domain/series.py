@@ -1,4 +1,4 @@
-"""Blocks as metering keeps them, and series as they leave: one value per slice, every slice of the period there. Pure."""
+"""Blocks as metering keeps them, and series as they leave, with every slice of the period. Pure."""
 
 from __future__ import annotations
 
