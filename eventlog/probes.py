@@ -1,0 +1,110 @@
+"""What operations ask a process: is it alive, is it ready, what does it count, how far has it come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from eventlog import checkpoint, dead_letter
+from eventlog.consumer import Progress
+from eventlog.projection import Projection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectionStatus:
+    """How far a projection has come. `lag` counts records of the partitions read here; None while it is not known."""
+
+    name: str
+    topic: str
+    lag: int | None
+    parked: int
+    checkpoints: dict[int, int]
+
+
+def projection_status(engine: Engine, projection: Projection, progress: Progress) -> ProjectionStatus:
+    """Return the status of `projection`, which a task of this process keeps up to date and notes in `progress`."""
+    with engine.begin() as tx:
+        checkpoints = checkpoint.read(tx, projection=projection.name, topic=projection.topic)
+        parked = dead_letter.count_parked(tx, projection.name)
+    ends = dict(progress.end_offsets)
+    is_known = progress.is_joined and not progress.unclaimed_count
+    lag = sum(max(end - checkpoints.get(partition, 0), 0) for partition, end in ends.items()) if is_known else None
+    return ProjectionStatus(
+        name=projection.name, topic=projection.topic, lag=lag, parked=parked, checkpoints=checkpoints
+    )
+
+
+def unready_database(engine: Engine) -> list[str]:
+    """Return why the database cannot be used now; empty when it can."""
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("select 1"))
+    except SQLAlchemyError as error:
+        return [f"database: {type(error).__name__}"]
+    return []
+
+
+def unready_projections(progresses: Sequence[Progress]) -> list[str]:
+    """Return why a consumer of this process cannot work now; empty when all can."""
+    reasons = []
+    for progress in progresses:
+        if not progress.is_joined:
+            reasons.append("a projection has not joined its group")
+        elif progress.unclaimed_count:
+            reasons.append(f"{progress.unclaimed_count} partitions are not claimed")
+    return reasons
+
+
+def ops_routes(
+    *,
+    is_ready: Callable[[], list[str]],
+    projections: Callable[[], list[ProjectionStatus]] = list,
+    unpublished: Callable[[], int] = int,
+) -> list[Route]:
+    """Return the routes /livez, /readyz, /metrics and /projections.
+
+    `is_ready` returns the reasons why the process is not ready. All three are called in threads, and may ask the
+    database. /projections answers 503 when it cannot.
+    """
+
+    async def live(request: Request) -> Response:
+        return PlainTextResponse("alive\n")
+
+    async def ready(request: Request) -> Response:
+        reasons = await asyncio.to_thread(is_ready)
+        return JSONResponse({"ready": not reasons, "reasons": reasons}, status_code=503 if reasons else 200)
+
+    async def count(request: Request) -> Response:
+        return Response(await asyncio.to_thread(generate_latest), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def progress(request: Request) -> Response:
+        try:
+            statuses, waiting = await asyncio.gather(asyncio.to_thread(projections), asyncio.to_thread(unpublished))
+        except SQLAlchemyError as error:
+            return JSONResponse({"error": f"database: {type(error).__name__}"}, status_code=503)
+        return JSONResponse({"projections": [_as_json(each) for each in statuses], "unpublished": waiting})
+
+    return [
+        Route("/livez", live),
+        Route("/readyz", ready),
+        Route("/metrics", count),
+        Route("/projections", progress),
+    ]
+
+
+def _as_json(status: ProjectionStatus) -> dict[str, object]:
+    return {
+        "name": status.name,
+        "topic": status.topic,
+        "lag": status.lag,
+        "parked": status.parked,
+        "checkpoints": {str(partition): offset for partition, offset in status.checkpoints.items()},
+    }
