@@ -1,0 +1,102 @@
+"""The examples of `schemas/avro/examples/` as events, written by hand; `readable` is how the files spell a value."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from eventlog.events import (
+    AccessPointRegistered,
+    BlockRevised,
+    DataAccessContractSigned,
+    DataDelivered,
+    Event,
+    ReadingsRecorded,
+    RunApplied,
+)
+from market.ean import Ean
+
+POINT: Final = Ean("541448800000000017")
+
+GOLDEN: Final[dict[tuple[str, int], Event]] = {
+    ("AccessPointRegistered", 1): AccessPointRegistered(
+        ean=POINT, energy="E", meter_kind="DIGITAL", registered_on=date(2026, 1, 1)
+    ),
+    ("DataAccessContractSigned", 1): DataAccessContractSigned(
+        contract_number="1000000001", holder_kbo="0123456749", valid_from=date(2026, 1, 1)
+    ),
+    ("ReadingsRecorded", 1): ReadingsRecorded(
+        message_id="00000000-0000-4000-8000-000000000001",
+        source="demo-publisher",
+        source_at=datetime(2026, 11, 20, 4, 0, 0, 250_000, tzinfo=UTC),
+        source_sequence=7,
+        ean=POINT,
+        meter_id="1SAG0000000001",
+        meter_kind="DIGITAL",
+        channel="OFFTAKE_ACTIVE_QUARTER_HOURLY",
+        day=date(2026, 11, 19),
+        first_slice=4,
+        # 41, 0, missing, 2147483647: the greatest value, little-endian
+        values=bytes.fromhex("290000000000000000000080ffffff7f"),
+        quality=(5, 2, 0, 1, 2, 1),
+        gas_factor=(),
+        withdraws=False,
+    ),
+    ("RunApplied", 1): RunApplied(
+        topic="meter-readings",
+        partition=3,
+        first_offset=100,
+        next_offset=104,
+        new_count=1,
+        revised_count=1,
+        unchanged_count=1,
+        parked_count=1,
+        oldest_day=date(2026, 10, 25),
+        newest_day=date(2026, 11, 19),
+    ),
+    ("BlockRevised", 1): BlockRevised(
+        ean=POINT,
+        meter_id="",
+        channel="OFFTAKE_GAS_ENERGY_HOURLY",
+        day=date(2026, 3, 28),
+        changed_count=23,
+        source="demo-publisher",
+        message_id="00000000-0000-4000-8000-000000000002",
+    ),
+    ("DataDelivered", 1): DataDelivered(
+        exchange_id=UUID("00000000-0000-4000-8000-000000000003"),
+        ean=POINT,
+        channel="operator",
+        recipient="kwartier",
+        granularity="quarter",
+        first_day=date(2026, 11, 19),
+        last_day=date(2026, 11, 19),
+        value_count=96,
+        delivered_at=datetime(2026, 11, 20, 12, 0, tzinfo=UTC),
+        previous_hash="0" * 64,
+        hash="f" * 64,
+    ),
+}
+
+
+def readable(event: Event) -> dict[str, Any]:
+    """The fields of `event` as the example files spell them: bytes in hex, days and instants in ISO 8601."""
+    return {name: _spelled(value) for name, value in asdict(event).items()}
+
+
+def _spelled(value: object) -> object:
+    match value:
+        case bytes():
+            return value.hex()
+        case datetime():
+            return value.isoformat().replace("+00:00", "Z")
+        case date():
+            return value.isoformat()
+        case UUID():
+            return str(value)
+        case tuple():
+            return list(value)
+        case _:
+            return value
