@@ -79,7 +79,7 @@ def _measure_transactions(engine: Engine) -> None:
 
 
 def create_tables(engine: Engine, *metadatas: MetaData) -> None:
-    """Create what is missing of the log's own tables and of `metadatas`, in the role's schema. May run twice at once."""
+    """Create what is missing of the log's own tables and of `metadatas`, in the role's schema. Several may at once."""
     with engine.begin() as tx:
         tx.execute(
             text("select set_config('statement_timeout', '0', true), set_config('transaction_timeout', '0', true)")

@@ -22,8 +22,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Unusable(ValueError):
-    """A projector raises this for an event that it cannot use, not for a fault of its own. The message says why, without
-    content of the event."""
+    """A projector raises this for an event that it cannot use, not for a fault of its own. The message says why,
+    without content of the event."""
 
 
 def park(

@@ -44,14 +44,14 @@ LAG: Final = Gauge(
 )
 NEWEST_APPLIED: Final = Gauge(
     "projection_newest_applied_timestamp_seconds",
-    "Append time (seconds since 1970, UTC) of the newest record applied; time() minus it is its age. The age rises while "
-    "a topic is silent, and with lag above zero it means that the projection stands still.",
+    "Append time (seconds since 1970, UTC) of the newest record applied; time() minus it is its age. The age rises "
+    "while a topic is silent, and with lag above zero it means that the projection stands still.",
     ["projection", "topic"],
 )
 UNCLAIMED: Final = Gauge(
     "projection_unclaimed_partitions",
-    "Partitions assigned here but not claimed in the database. Above zero for seconds at a rebalance; longer means that "
-    "the database is away or a frozen member holds the checkpoint.",
+    "Partitions assigned here but not claimed in the database. Above zero for seconds at a rebalance; longer means "
+    "that the database is away or a frozen member holds the checkpoint.",
     ["projection", "topic"],
 )
 TRANSACTION_SECONDS: Final = Histogram(

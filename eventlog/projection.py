@@ -20,7 +20,7 @@ from eventlog.topics import partition_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """Consecutive records of one partition, offsets [first_offset, next_offset). Nothing may depend on where it ends."""
+    """Consecutive records of one partition: offsets [first_offset, next_offset). Nothing depends on where it ends."""
 
     topic: str
     partition: int

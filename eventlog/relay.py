@@ -1,0 +1,209 @@
+"""From the event table to Kafka: rows that are not published yet, in the order of their positions."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from sqlalchemy import Connection, Engine, Row, func, select, text, update
+
+from eventlog import metrics
+from eventlog.database import is_outage
+from eventlog.envelope import to_headers
+from eventlog.tables import event
+
+PRODUCER_SETTINGS: Final[dict[str, Any]] = {
+    "acks": "all",
+    "enable_idempotence": True,
+    "compression_type": "lz4",
+    "linger_ms": 5,
+    "request_timeout_ms": 20_000,
+    "metadata_max_age_ms": 10_000,
+    "retry_backoff_ms": 500,
+}
+_SEND_SECONDS: Final = 30.0
+_STOP_SECONDS: Final = 5.0
+_RETRY_SECONDS: Final = 1.0
+_MEASURE_SECONDS: Final = 2.0
+_FROZEN_SECONDS: Final = 60
+
+# A session-level lock: it lives as long as the connection that reads and marks, and nobody else relays meanwhile.
+_LOCK_KEY: Final = "hashtextextended('relay of ' || current_schema(), 0)"
+_LOCK: Final = text(f"select pg_try_advisory_lock({_LOCK_KEY})")
+# The relay asks the database several times a second; one that said nothing for longer than it may wait for Kafka is
+# frozen. What it sends when it wakes up are re-sends, behind what was sent meanwhile.
+_EVICT: Final = text(
+    "select pg_terminate_backend(a.pid) from pg_locks l join pg_stat_activity a on a.pid = l.pid "
+    "where l.locktype = 'advisory' and l.granted and a.usename = current_user and a.pid <> pg_backend_pid() "
+    f"and ((l.classid::bigint << 32) | l.objid::bigint) = {_LOCK_KEY} "
+    "and a.state_change < clock_timestamp() - make_interval(secs => :seconds)"
+)
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """Events that are not published: how many, and the age of the oldest in seconds (0.0 without one)."""
+
+    event_count: int
+    oldest_seconds: float
+
+
+def read_backlog(tx: Connection) -> Backlog:
+    """Return what the relay has not published yet."""
+    age = func.extract("epoch", func.clock_timestamp() - func.min(event.c.recorded_at))
+    count, seconds = tx.execute(select(func.count(), age).where(event.c.published_at.is_(None))).one()
+    return Backlog(event_count=count, oldest_seconds=max(float(seconds or 0.0), 0.0))
+
+
+def count_unpublished(engine: Engine) -> int:
+    """Return how many events the relay has not published yet."""
+    with engine.begin() as tx:
+        return read_backlog(tx).event_count
+
+
+async def relay(
+    engine: Engine,
+    *,
+    topic: str,
+    source: str,
+    bootstrap: str,
+    batch_size: int = 500,
+    idle_seconds: float = 0.1,
+    frozen_seconds: int = _FROZEN_SECONDS,
+) -> None:
+    """Publish the events of this database to `topic` until cancelled, one relay at a time; others wait their turn.
+
+    `source` is the service's name (ce_source). Every row is acknowledged by Kafka before it is marked; after any error
+    the same rows go again through a new producer, and readers know a re-send by its stream version.
+    """
+    worker = _Relay(engine, topic, source, bootstrap, batch_size, idle_seconds, frozen_seconds)
+    try:
+        while True:
+            try:
+                await worker.run()
+            except Exception as error:
+                if not (isinstance(error, (KafkaError, TimeoutError)) or is_outage(error)):
+                    raise
+                metrics.RELAY_FAILURES.labels(topic).inc()
+                _log.warning("the relay to %s begins again: %s", topic, type(error).__name__)
+            await asyncio.sleep(_RETRY_SECONDS)
+    finally:
+        worker.close()
+
+
+class _Relay:
+    def __init__(
+        self,
+        engine: Engine,
+        topic: str,
+        source: str,
+        bootstrap: str,
+        batch_size: int,
+        idle_seconds: float,
+        frozen_seconds: int,
+    ) -> None:
+        self._engine = engine
+        self._topic = topic
+        self._source = source
+        self._bootstrap = bootstrap
+        self._batch_size = batch_size
+        self._idle_seconds = idle_seconds
+        self._frozen_seconds = frozen_seconds
+        self._measured_at = 0.0
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="relay")
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=False)
+
+    async def run(self) -> None:
+        """Take the lock, and publish until something fails."""
+        async with self._connection() as connection:
+            while not await self._in_thread(self._lock, connection):
+                await asyncio.sleep(_RETRY_SECONDS)
+            async with self._producer() as producer:
+                while True:
+                    rows = await self._in_thread(self._read, connection)
+                    if rows:
+                        async with asyncio.timeout(_SEND_SECONDS):
+                            await self._send(producer, rows)
+                        await self._in_thread(self._mark, connection, [row.position for row in rows])
+                    if len(rows) < self._batch_size:
+                        await asyncio.sleep(self._idle_seconds)
+
+    @contextlib.asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        connection = await self._in_thread(autocommit.connect)
+        try:
+            yield connection
+        finally:
+            # Ended, not given back: the lock must not stay with a pooled session.
+            connection.invalidate()
+            connection.close()
+
+    @contextlib.asynccontextmanager
+    async def _producer(self) -> AsyncIterator[AIOKafkaProducer]:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap, client_id=f"{self._source}-relay", **PRODUCER_SETTINGS
+        )
+        try:
+            await producer.start()
+            yield producer
+        finally:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_STOP_SECONDS):
+                    await producer.stop()
+
+    def _lock(self, connection: Connection) -> bool:
+        if connection.execute(_LOCK).scalar_one():
+            return True
+        if connection.execute(_EVICT, {"seconds": self._frozen_seconds}).all():
+            _log.warning("ended the database session of a frozen relay to %s", self._topic)
+        return False
+
+    def _read(self, connection: Connection) -> Sequence[Row[Any]]:
+        now = time.monotonic()
+        if now - self._measured_at > _MEASURE_SECONDS:
+            self._measured_at = now
+            backlog = read_backlog(connection)
+            metrics.UNPUBLISHED.labels(self._topic).set(backlog.event_count)
+            metrics.OLDEST_UNPUBLISHED.labels(self._topic).set(backlog.oldest_seconds)
+        unpublished = select(event).where(event.c.published_at.is_(None))
+        return connection.execute(unpublished.order_by(event.c.position).limit(self._batch_size)).all()
+
+    async def _send(self, producer: AIOKafkaProducer, rows: Sequence[Row[Any]]) -> None:
+        """Send `rows` in order, and wait until the broker has acknowledged them all."""
+        acknowledged = [
+            await producer.send(self._topic, value=row.payload, key=row.key, headers=self._headers(row)) for row in rows
+        ]
+        await asyncio.gather(*acknowledged)
+        metrics.PUBLISHED.labels(self._topic).inc(len(rows))
+
+    def _headers(self, row: Row[Any]) -> list[tuple[str, bytes]]:
+        return to_headers(
+            event_id=row.event_id,
+            event_type=row.event_type,
+            source=self._source,
+            stream_id=row.stream_id,
+            stream_version=row.stream_version,
+            recorded_at=row.recorded_at,
+            correlation_id=row.correlation_id,
+            causation_id=row.causation_id,
+        )
+
+    def _mark(self, connection: Connection, positions: list[int]) -> None:
+        connection.execute(
+            update(event).where(event.c.position.in_(positions)).values(published_at=func.clock_timestamp())
+        )
+
+    async def _in_thread(self, function: Any, *arguments: object) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
