@@ -6,7 +6,7 @@ first_slice, quality, gas_factor, withdraws) and may hold fields that we do not 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from io import BytesIO
 from typing import Any, Final
@@ -17,8 +17,16 @@ from eventlog.events import ReadingsRecorded
 from market.ean import Ean
 from market.quality import Quality
 from services.metering.block_input import Refusal
-from services.metering.container import Block, NotAContainer, open_container, read_blocks
-from services.metering.draft import Draft, Unreadable
+from services.metering.body import BodyTooLarge
+from services.metering.container import (
+    Block,
+    Container,
+    DamagedBlock,
+    TooLarge,
+    open_container,
+    read_blocks,
+)
+from services.metering.draft import Draft, NothingRead, Unreadable
 
 _REQUIRED: Final = ("source_at", "ean", "meter_kind", "channel", "day", "values")
 _PRIMITIVE: Final = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
@@ -29,10 +37,6 @@ _LOGICAL: Final = _INSTANT | {"date", "uuid"}
 _DAMAGES: Final = (EOFError, ValueError, LookupError, ArithmeticError, TypeError, MemoryError, RecursionError)
 
 
-class TooManyRecords(ValueError):
-    """The container has more records than are taken; the message names the limit."""
-
-
 def read_avro(
     body: bytes, *, default_source: str, is_part: bool, max_record_count: int, max_bytes: int
 ) -> tuple[list[Draft], list[Refusal]]:
@@ -41,22 +45,29 @@ def read_avro(
     `is_part` declares every record a part of its day; `max_bytes` bounds the container unpacked.
 
     Raises:
-        NotAContainer: nothing can be read: no container, or its records are not readings.
-        TooManyRecords, TooLarge: a limit is passed.
+        NothingRead: nothing can be read: no container, or its records are not readings.
+        BodyTooLarge: a limit is passed.
     """
     container = open_container(body)
     schema = _flat_schema(container.schema)
     drafts: list[Draft] = []
     refusals: list[Refusal] = []
-    for block in read_blocks(body, container, max_bytes):
+    for block in _bounded_blocks(body, container, max_bytes):
         if not isinstance(block, Block):
             lost = f"; its {block.record_count} records are lost" if block.record_count else ""
             refusals.append(Refusal(block.first_record, f"{block.reason}{lost}"))
             continue
         if len(drafts) + len(refusals) + block.record_count > max_record_count:
-            raise TooManyRecords(f"at most {max_record_count} records are taken at once; send the rest in another body")
+            raise BodyTooLarge(f"at most {max_record_count} records are taken at once; send the rest in another body")
         _read_block(block, schema, default_source, is_part, drafts, refusals)
     return drafts, refusals
+
+
+def _bounded_blocks(body: bytes, container: Container, max_bytes: int) -> Iterator[Block | DamagedBlock]:
+    try:
+        yield from read_blocks(body, container, max_bytes)
+    except TooLarge:
+        raise BodyTooLarge(f"the Avro container unpacks to more than {max_bytes} bytes; split it") from None
 
 
 def _read_block(
@@ -84,19 +95,19 @@ def _flat_schema(raw: Any) -> Any:
     in a few bytes.
 
     Raises:
-        NotAContainer: not a record of readings, or not flat.
+        NothingRead: not a record of readings, or not flat.
     """
     if not isinstance(raw, dict) or raw.get("type") != "record" or not isinstance(raw.get("fields"), list):
-        raise NotAContainer("the Avro container does not hold records")
+        raise NothingRead("the Avro container does not hold records")
     fields = {field.get("name"): field.get("type") for field in raw["fields"] if isinstance(field, dict)}
     if missing := [name for name in _REQUIRED if name not in fields]:
-        raise NotAContainer(f"the records of the Avro container are not readings: the field {missing[0]} is missing")
+        raise NothingRead(f"the records of the Avro container are not readings: the field {missing[0]} is missing")
     if odd := [name for name, kind in fields.items() if not _is_flat(kind)]:
-        raise NotAContainer(f"the field {str(odd[0])[:40]!r} of the Avro schema has a type that is not taken")
+        raise NothingRead(f"the field {str(odd[0])[:40]!r} of the Avro schema has a type that is not taken")
     try:
         return fastavro.parse_schema(raw, named_schemas={})
     except (fastavro.schema.SchemaParseException, fastavro.schema.UnknownType, *_DAMAGES):
-        raise NotAContainer("the schema of the Avro container is not valid") from None
+        raise NothingRead("the schema of the Avro container is not valid") from None
 
 
 def _is_flat(kind: Any, *, is_item: bool = False) -> bool:

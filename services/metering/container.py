@@ -16,13 +16,11 @@ from typing import Any, Final, Protocol
 
 import pyarrow as pa
 
+from services.metering.draft import NothingRead
+
 MAGIC: Final = b"Obj\x01"
 CODECS: Final = ("null", "deflate", "snappy", "zstandard", "bzip2", "xz")
 _SYNC_LENGTH: Final = 16
-
-
-class NotAContainer(ValueError):
-    """The bytes are no Avro object container that can be read; the message says why."""
 
 
 class Damaged(ValueError):
@@ -65,21 +63,21 @@ def open_container(body: bytes) -> Container:
     """Return what the head of `body` says.
 
     Raises:
-        NotAContainer: no Avro container, a damaged head, or a compression that is not read here.
+        NothingRead: no Avro container, a damaged head, or a compression that is not read here.
     """
     if not body.startswith(MAGIC):
-        raise NotAContainer("the body is not an Avro object container: it does not begin with Obj and 1")
+        raise NothingRead("the body is not an Avro object container: it does not begin with Obj and 1")
     try:
         metadata, position = _metadata(body, len(MAGIC))
         schema = json.loads(metadata["avro.schema"])
     except (Damaged, KeyError, ValueError, RecursionError):
-        raise NotAContainer("the head of the Avro container is damaged") from None
+        raise NothingRead("the head of the Avro container is damaged") from None
     codec = metadata.get("avro.codec", b"null").decode("ascii", "replace")
     if codec not in CODECS:
-        raise NotAContainer(f"the Avro container is compressed in a way that is not read: use {', '.join(CODECS)}")
+        raise NothingRead(f"the Avro container is compressed in a way that is not read: use {', '.join(CODECS)}")
     sync = body[position : position + _SYNC_LENGTH]
     if len(sync) != _SYNC_LENGTH:
-        raise NotAContainer("the head of the Avro container is damaged")
+        raise NothingRead("the head of the Avro container is damaged")
     return Container(schema, codec, sync, position + _SYNC_LENGTH)
 
 

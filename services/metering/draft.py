@@ -19,6 +19,10 @@ class Unreadable(ValueError):
     """A line or record is not a reading; the message says why, in words for its sender."""
 
 
+class NothingRead(ValueError):
+    """Nothing in a body can be read; the message says why, in words for its sender."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
     """Who sends a body. `client_id` is the source of its readings; `speaks_for_others` lets it name another source."""

@@ -7,7 +7,6 @@ names, for all slices at once or run-length.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from enum import IntEnum
 from typing import Any, Final
@@ -16,7 +15,7 @@ from eventlog.events import ReadingsRecorded
 from market.ean import Ean
 from market.quality import GasFactor, Quality
 from services.metering.block_input import Refusal
-from services.metering.draft import Draft, Unreadable
+from services.metering.draft import Draft, NothingRead, Unreadable
 from services.metering.packing import Unpackable, pack_values
 
 _REQUIRED: Final = ("source_at", "ean", "meter_kind", "channel", "day", "values")
@@ -34,39 +33,32 @@ _OPTIONAL: Final = (
 _KNOWN: Final = frozenset(_REQUIRED + _OPTIONAL)
 
 
-class TooManyLines(ValueError):
-    """The body has more lines, or a longer one, than is taken; the message names the limit."""
+class NotJson(Unreadable):
+    """The line is not a JSON object at all."""
 
 
-def read_ndjson(
-    body: bytes, *, default_source: str, is_part: bool, max_line_count: int, max_line_length: int
-) -> tuple[list[Draft], list[Refusal]]:
+def read_ndjson(body: bytes, *, default_source: str, is_part: bool) -> tuple[list[Draft], list[Refusal]]:
     """Return the readings of `body` and a refusal for each line that is none; empty lines are passed over.
 
     `is_part` declares every line a part of its day; else a line says so itself.
 
     Raises:
-        TooManyLines: a limit is passed; nothing was read.
+        NothingRead: there is nothing to refuse line by line.
     """
     drafts: list[Draft] = []
     refusals: list[Refusal] = []
-    for number, line in _lines(body, max_line_count, max_line_length):
+    is_json = False
+    for number, line in enumerate(body.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
+        if not line.strip():
+            continue
         try:
             drafts.append(read_line(line, number, default_source=default_source, is_part=is_part))
         except (Unreadable, Unpackable) as error:
             refusals.append(Refusal(number, str(error)))
+            is_json = is_json or not isinstance(error, NotJson)
+    if not drafts and not is_json:
+        raise NothingRead(f"line {refusals[0].line}: {refusals[0].reason}" if refusals else "the body has no lines")
     return drafts, refusals
-
-
-def _lines(body: bytes, max_line_count: int, max_line_length: int) -> Iterator[tuple[int, bytes]]:
-    lines = body.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    filled = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
-    if len(filled) > max_line_count:
-        raise TooManyLines(f"at most {max_line_count} lines are taken at once; send the rest in another body")
-    for number, line in filled:
-        if len(line) > max_line_length:
-            raise TooManyLines(f"line {number} is longer than the {max_line_length} bytes a line may have")
-    return iter(filled)
 
 
 def read_line(line: bytes, number: int, *, default_source: str, is_part: bool) -> Draft:
@@ -102,14 +94,15 @@ def _parse(line: bytes) -> dict[str, Any]:
     try:
         fields = json.loads(line.decode("utf-8"), object_pairs_hook=_once)
     except UnicodeDecodeError:
-        raise Unreadable("the line is not UTF-8") from None
+        raise NotJson("the line is not UTF-8") from None
     except json.JSONDecodeError as error:
-        raise Unreadable(f"the line is not JSON: {error.msg} at character {error.pos + 1}") from None
-    except (ValueError, RecursionError) as error:
-        is_ours = isinstance(error, Unreadable)
-        raise Unreadable(str(error) if is_ours else "the line is not JSON that can be read") from None
+        raise NotJson(f"the line is not JSON: {error.msg} at character {error.pos + 1}") from None
+    except Unreadable:
+        raise
+    except (ValueError, RecursionError):
+        raise NotJson("the line is not JSON that can be read") from None
     if not isinstance(fields, dict):
-        raise Unreadable("the line is not a JSON object")
+        raise NotJson("the line is not a JSON object")
     if unknown := sorted(set(fields) - _KNOWN):
         raise Unreadable(f"no field is called {unknown[0][:40]!r}")
     fields = {name: value for name, value in fields.items() if value is not None}
