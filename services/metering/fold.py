@@ -93,10 +93,8 @@ def apply(slices: Slices, blocks: Rows, messages: Messages, picks: Rows) -> NDAr
 
 def _words(values: NDArray[np.int32], quality: NDArray[np.uint8], factor: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Return value, quality and factor of each slice as one number; equal when all three are."""
-    words = np.left_shift(values.astype(np.int64), 16)
-    words |= np.left_shift(quality.astype(np.int64), 8)
-    words |= factor
-    return words
+    codes = quality.astype(np.int64) << 8 | factor
+    return np.asarray(values.astype(np.int64) << 16 | codes, dtype=np.int64)
 
 
 def _outranks(
