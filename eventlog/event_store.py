@@ -75,7 +75,7 @@ def append(
     """
     if not events:
         return []
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "stream_id": stream_id,
             "stream_version": version,
@@ -114,8 +114,10 @@ def append_adbc(
     ((last,),) = cursor.fetchall()
     ids = [uuid4() for _ in events]
     rows = [
-        (stream_id, version, str(event_id), type(each).__name__, key_of(stream_id), encode(each))
-        + (str(correlation_id), recorded_at)
+        [
+            *(stream_id, version, str(event_id), type(each).__name__, key_of(stream_id), encode(each)),
+            *(str(correlation_id), recorded_at),
+        ]
         for version, (event_id, each) in enumerate(zip(ids, events, strict=True), last + 1)
     ]
     cursor.executemany(INSERT, rows)

@@ -36,14 +36,13 @@ _MEASURE_SECONDS: Final = 2.0
 _FROZEN_SECONDS: Final = 60
 
 # A session-level lock: it lives as long as the connection that reads and marks, and nobody else relays meanwhile.
-_LOCK_KEY: Final = "hashtextextended('relay of ' || current_schema(), 0)"
-_LOCK: Final = text(f"select pg_try_advisory_lock({_LOCK_KEY})")
+_LOCK: Final = text("select pg_try_advisory_lock(hashtextextended('relay of ' || current_schema(), 0))")
 # The relay asks the database several times a second; one that said nothing for longer than it may wait for Kafka is
 # frozen. What it sends when it wakes up are re-sends, behind what was sent meanwhile.
 _EVICT: Final = text(
     "select pg_terminate_backend(a.pid) from pg_locks l join pg_stat_activity a on a.pid = l.pid "
     "where l.locktype = 'advisory' and l.granted and a.usename = current_user and a.pid <> pg_backend_pid() "
-    f"and ((l.classid::bigint << 32) | l.objid::bigint) = {_LOCK_KEY} "
+    "and ((l.classid::bigint << 32) | l.objid::bigint) = hashtextextended('relay of ' || current_schema(), 0) "
     "and a.state_change < clock_timestamp() - make_interval(secs => :seconds)"
 )
 _log = logging.getLogger(__name__)
