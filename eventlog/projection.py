@@ -103,7 +103,7 @@ class _BadEvent(Exception):
 
 
 @dataclass(slots=True)
-class _Streams:
+class Streams:
     """What is known of the streams of a run: the highest version seen of each, and which have a parked event."""
 
     seen: dict[str, int]
@@ -119,18 +119,18 @@ def apply_records(
     Raises:
         ProjectionStopped: a gap in a stream, or a bad event where the projection halts.
     """
-    streams = _read_streams(tx, projection.name, {_stream_id(each) for each in records} - {""})
+    streams = read_streams(tx, projection.name, {_stream_id(each) for each in records} - {""})
     counts = {"applied": 0, "redelivered": 0, "parked": 0}
     for record in records:
         counts[_apply_one(tx, projection, record, streams, (bad or {}).get(record.offset))] += 1
-    _write_streams(tx, projection.name, streams.changed)
+    write_streams(tx, projection.name, streams.changed)
     return Applied(
         applied_count=counts["applied"], redelivered_count=counts["redelivered"], parked_count=counts["parked"]
     )
 
 
 def _apply_one(
-    tx: Connection, projection: EventProjection, record: Record, streams: _Streams, reason: str | None
+    tx: Connection, projection: EventProjection, record: Record, streams: Streams, reason: str | None
 ) -> str:
     envelope = None if reason else _read(record, projection.partition_count)
     stream_id = _stream_id(record)
@@ -162,7 +162,7 @@ def _read(record: Record, partition_count: int | None) -> Envelope | str:
     return envelope
 
 
-def _park(tx: Connection, projection: EventProjection, record: Record, streams: _Streams, reason: str) -> None:
+def _park(tx: Connection, projection: EventProjection, record: Record, streams: Streams, reason: str) -> None:
     if projection.halts:
         where = f"{record.topic}/{record.partition} at offset {record.offset}"
         raise ProjectionStopped(f"{projection.name} halts at {where}: {reason}")
@@ -193,18 +193,18 @@ def _stream_id(record: Record) -> str:
     return dict(record.headers).get("ce_subject", b"").decode("utf-8", "replace")
 
 
-def _read_streams(tx: Connection, name: str, stream_ids: set[str]) -> _Streams:
+def read_streams(tx: Connection, name: str, stream_ids: set[str]) -> Streams:
     place = stream_position.c
     rows = tx.execute(
         select(place.stream_id, place.stream_version).where(place.projection == name, place.stream_id.in_(stream_ids))
     )
-    return _Streams(
+    return Streams(
         seen={row.stream_id: row.stream_version for row in rows},
         parked=dead_letter.parked_streams(tx, name, stream_ids),
     )
 
 
-def _write_streams(tx: Connection, name: str, changed: dict[str, int]) -> None:
+def write_streams(tx: Connection, name: str, changed: dict[str, int]) -> None:
     if not changed:
         return
     rows = insert(stream_position).values(
