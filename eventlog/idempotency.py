@@ -1,12 +1,14 @@
-"""Commands that are sent twice: a caller's `Idempotency-Key` gets the first answer again.
+"""Commands over HTTP: tried again when another came in between, and answered the same when they are sent twice.
 
-The answer is kept in the transaction of the command, so it is there if and only if the command took effect.
+A caller's `Idempotency-Key` gets the first answer again. The answer is kept in the transaction of the command, so it is
+there if and only if the command took effect.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -14,8 +16,14 @@ from typing import Any, Final
 
 from sqlalchemy import JSON, Column, Connection, DateTime, Integer, MetaData, String, Table, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.engine import Engine
+
+from eventlog.event_store import StreamChanged
+from eventlog.problems import Problem
+from eventlog.trust import Caller
 
 KEY_LENGTH_LIMIT: Final = 255
+_RETRIES: Final = 3
 
 metadata: Final = MetaData()
 
@@ -32,8 +40,20 @@ command_answer: Final = Table(
 )
 
 
-class KeyReused(Exception):
-    """The caller has used the key for another command."""
+class KeyReused(Problem):
+    """The caller has used the key for another command: 422."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            422, "IdempotencyKeyReused", "the Idempotency-Key was used for another command; choose a new one"
+        )
+
+
+class Busy(Problem):
+    """Others changed the same thing each time we tried: 503, and safe to send again."""
+
+    def __init__(self) -> None:
+        super().__init__(503, "Busy", "others change the same thing now; try again", headers={"Retry-After": "1"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +73,13 @@ class Answer:
     body: Mapping[str, Any]
 
 
-def hash_of(command: Mapping[str, Any]) -> str:
-    """The hex SHA-256 of a command as JSON, its names in order of the alphabet."""
-    return sha256(json.dumps(command, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+def request_key(caller: Caller, header: str | None, command: Mapping[str, Any]) -> RequestKey | None:
+    """The key that `caller` sent with `command` (its JSON) in the header `Idempotency-Key`; None without one."""
+    if not header:
+        return None
+    canonical = json.dumps(command, sort_keys=True, separators=(",", ":"))
+    digest = sha256(canonical.encode()).hexdigest()
+    return RequestKey(caller=f"{caller.issuer} {caller.subject}", key=header, request_hash=digest)
 
 
 def find_answer(tx: Connection, request: RequestKey) -> Answer | None:
@@ -72,7 +96,7 @@ def find_answer(tx: Connection, request: RequestKey) -> Answer | None:
     if kept is None:
         return None
     if kept.request_hash != request.request_hash:
-        raise KeyReused("the Idempotency-Key was used for another command")
+        raise KeyReused
     return Answer(kept.status, kept.body)
 
 
@@ -90,3 +114,30 @@ def keep_answer(tx: Connection, request: RequestKey, answer: Answer, *, recorded
         )
         .on_conflict_do_nothing()
     )
+
+
+def answer_once(
+    engine: Engine, work: Callable[[Connection], Answer], *, request: RequestKey | None, now: datetime
+) -> Answer:
+    """Return what `work` answers, or answered before to the same `request`; one transaction, four tries.
+
+    Raises:
+        KeyReused: the key came with another command; nothing is written.
+        Busy: others came in between each time; nothing is written.
+    """
+    for _ in range(1 + _RETRIES):
+        with suppress(StreamChanged):
+            return _answer(engine, work, request, now)
+    raise Busy
+
+
+def _answer(engine: Engine, work: Callable[[Connection], Answer], request: RequestKey | None, now: datetime) -> Answer:
+    with engine.begin() as tx:
+        if request is None:
+            return work(tx)
+        kept = find_answer(tx, request)
+        if kept is not None:
+            return kept
+        answer = work(tx)
+        keep_answer(tx, request, answer, recorded_at=now)
+        return answer

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
@@ -12,11 +13,15 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from eventlog.database import is_outage
+
 _CODES: Final = {404: "NotFound", 405: "MethodNotAllowed", 413: "TooLarge", 415: "UnsupportedMediaType"}
+_log: Final = logging.getLogger(__name__)
 
 
 class ErrorBody(BaseModel):
@@ -65,6 +70,7 @@ def answer_problems(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _of_problem)
     app.add_exception_handler(RequestValidationError, _of_validation)
     app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(SQLAlchemyError, _of_database)
     app.add_exception_handler(Exception, _of_fault)
 
 
@@ -88,6 +94,14 @@ def _of_http(_: Request, error: Exception) -> JSONResponse:
     phrase = HTTPStatus(error.status_code).phrase
     code = _CODES.get(error.status_code, phrase.replace(" ", ""))
     return _answer(Problem(error.status_code, code, phrase.lower(), headers=error.headers))
+
+
+def _of_database(_: Request, error: Exception) -> JSONResponse:
+    if not is_outage(error):
+        raise error
+    _log.warning("the database is away: %s", type(error).__name__)
+    message = "the database is away; nothing was written, try again"
+    return _answer(Problem(503, "DatabaseUnavailable", message, headers={"Retry-After": "2"}))
 
 
 def _of_fault(_: Request, error: Exception) -> JSONResponse:

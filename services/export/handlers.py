@@ -1,0 +1,104 @@
+"""Carries out what export is asked: read the point's series; write in the ledger, and only then let it leave."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import Engine
+
+from eventlog import event_store
+from eventlog.events import DataDelivered
+from eventlog.problems import Problem
+from market.channel import Direction, Energy, MeterKind
+from market.ean import Ean
+from services.export.domain.assembly import assemble, whole_months
+from services.export.domain.ledger import Delivery, enter, stream_of
+from services.export.domain.series import Block, Granularity, Series
+from services.export.metering_client import MeteringClient
+from services.export.store import lock_ledger, newest_entry
+
+_FOR_OTHER_ENERGY = {
+    (Energy.GAS, Granularity.QUARTER): "this is a gas point: ask for granularity hour",
+    (Energy.ELECTRICITY, Granularity.HOUR): "this is an electricity point: ask for granularity quarter",
+}
+
+
+class WrongGranularity(Problem):
+    """The point's energy has no such slices: 400, and the message says which it has."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(400, "WrongGranularity", message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Which values are asked for; days are local (gas: gas days), both inside. `direction` None is all of them."""
+
+    ean: Ean
+    first_day: date
+    last_day: date
+    granularity: Granularity
+    direction: Direction | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The series that answer a question; `question` with whole months where it asks for months."""
+
+    question: Question
+    energy: Energy
+    meter_kind: MeterKind
+    series: list[Series]
+
+
+async def find(metering: MeteringClient, question: Question, *, today: date) -> Found | None:
+    """Return what metering knows; None where there is nothing.
+
+    Raises:
+        WrongGranularity: quarters of gas, or hours of electricity.
+        MeteringUnavailable, AnswerTooLarge: metering cannot answer now, or not so much.
+    """
+    first_day, last_day = whole_months(question.granularity, question.first_day, question.last_day)
+    asked = replace(question, first_day=first_day, last_day=last_day)
+    blocks = await metering.blocks(asked.ean, first_day, last_day)
+    if not blocks:
+        return None
+    energy = blocks[0].channel.energy
+    if (energy, asked.granularity) in _FOR_OTHER_ENERGY:
+        raise WrongGranularity(_FOR_OTHER_ENERGY[energy, asked.granularity])
+    series = await asyncio.to_thread(_assemble, blocks, asked, today)
+    if not series:
+        return None
+    return Found(question=asked, energy=energy, meter_kind=series[-1].meter_kind, series=series)
+
+
+def _assemble(blocks: list[Block], question: Question, today: date) -> list[Series]:
+    return assemble(
+        blocks,
+        granularity=question.granularity,
+        first_day=question.first_day,
+        last_day=question.last_day,
+        today=today,
+        direction=question.direction,
+    )
+
+
+def write_in_ledger(engine: Engine, delivery: Delivery, *, correlation_id: UUID) -> DataDelivered:
+    """Append `delivery` to the ledger of its point and return the entry; what it names may leave after that."""
+    stream = stream_of(delivery.ean)
+    with engine.begin() as tx:
+        lock_ledger(tx, stream)
+        newest, version = newest_entry(tx, stream)
+        entry = enter(delivery, newest)
+        event_store.append(
+            tx,
+            stream,
+            [entry],
+            expected_version=version,
+            correlation_id=correlation_id,
+            recorded_at=delivery.delivered_at,
+        )
+    return entry

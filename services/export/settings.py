@@ -1,0 +1,26 @@
+"""What export is told from outside; environment names are the upper-case field names."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pydantic import PositiveFloat, PositiveInt
+
+from eventlog.settings import Settings
+
+
+class ExportSettings(Settings):
+    """Settings of export beside those that every service has. Days are local, ends inclusive.
+
+    `max_days` bounds one answer to the operator (three years; the data access API has a limit of its own);
+    `oldest_day` and `newest_day` bound what is plausible. Metering has `metering_connect_seconds` to take a call and
+    `metering_silence_seconds` between two pieces of its answer, which holds at most `metering_max_bytes`.
+    """
+
+    service: str = "export"
+    max_days: PositiveInt = 1_096
+    oldest_day: date = date(2000, 1, 1)
+    newest_day: date = date(2100, 12, 31)
+    metering_connect_seconds: PositiveFloat = 2.0
+    metering_silence_seconds: PositiveFloat = 15.0
+    metering_max_bytes: PositiveInt = 256 * 2**20

@@ -1,0 +1,47 @@
+"""Composition root of register: the only place that knows all parts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final, NoReturn
+from uuid import uuid4
+
+from fastapi import FastAPI
+
+from eventlog import idempotency, relay
+from eventlog.database import create_engine, create_tables
+from eventlog.probes import ops_routes, unready_database
+from eventlog.process import Task, run
+from eventlog.settings import Settings, read_settings
+from eventlog.trust import Authenticator
+from services.register.api import create_api
+
+ROLES: Final = ("api", "relay")
+TOPIC: Final = "register-events"
+
+
+def run_service(roles: Collection[str]) -> NoReturn:
+    """Run `roles` as one process until it is told to stop."""
+    settings = read_settings(Settings)
+    app, tasks = build(settings, roles)
+    run(settings.service, app=app, host=settings.host, port=settings.port, tasks=tasks)
+
+
+def build(settings: Settings, roles: Collection[str]) -> tuple[FastAPI, list[Task]]:
+    """Return the web application of `roles` and the tasks that run beside it; makes missing tables."""
+    engine = create_engine(settings.database_url.get_secret_value(), application_name=settings.service)
+    create_tables(engine, idempotency.metadata)
+    app = FastAPI(openapi_url=None)
+    if "api" in roles:
+        authenticator = Authenticator(settings.trusted_issuers, settings.service)
+        app = create_api(engine, authenticator, clock=lambda: datetime.now(UTC), new_id=uuid4)
+    app.router.routes.extend(
+        ops_routes(is_ready=partial(unready_database, engine), unpublished=partial(relay.count_unpublished, engine))
+    )
+
+    async def publish() -> None:
+        await relay.relay(engine, topic=TOPIC, source=settings.service, bootstrap=settings.kafka_bootstrap)
+
+    return app, [publish] if "relay" in roles else []
