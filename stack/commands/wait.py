@@ -1,0 +1,95 @@
+"""`kwartier wait`: until all that was published before this call can be queried."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import time
+from collections.abc import Collection
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from stack.condition import ProjectionCondition, observe_projections
+from stack.jars import Report
+from stack.problem import Problem
+from stack.running import read_endpoints
+from stack.terminal import progress
+
+Ends = dict[str, dict[int, int]]
+
+
+def add(subparsers: Any) -> argparse.ArgumentParser:
+    """Return this command's own parser."""
+    own: argparse.ArgumentParser = subparsers.add_parser(
+        "wait",
+        help="until all that was published can be queried",
+        description="Return when everything published before this call is stored and can be queried.",
+    )
+    own.add_argument("--timeout", type=float, default=120.0, metavar="SECONDS", help="default: 120")
+    return own
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Wait for the relays, then for every projection to pass the end its topic had then."""
+    endpoints = read_endpoints(arguments.state)
+    deadline = time.monotonic() + arguments.timeout
+    with progress() as report:
+        _wait_for_relays(endpoints, deadline, report)
+        _wait_for_projections(endpoints, deadline, report)
+    return 0
+
+
+def _wait_for_relays(endpoints: dict[str, Any], deadline: float, report: Report) -> None:
+    sent: set[str] = set()
+    while True:
+        _, unpublished = observe_projections(endpoints)
+        sent |= {name for name, count in unpublished.items() if count == 0}
+        waiting = set(endpoints["metrics"]) - sent
+        if not waiting:
+            return
+        report("waiting for the relays of " + ", ".join(sorted(waiting)))
+        _fail_after(deadline, f"{', '.join(sorted(waiting))} did not send all events, or does not answer")
+
+
+def _wait_for_projections(endpoints: dict[str, Any], deadline: float, report: Report) -> None:
+    projections, _ = observe_projections(endpoints)
+    ends = asyncio.run(_end_offsets(endpoints["kafka"], {each.topic for each in projections}))
+    while True:
+        projections, _ = observe_projections(endpoints)
+        behind = {each.name: count for each in projections if (count := records_behind(each, ends))}
+        if not behind:
+            return
+        words = ", ".join(f"{name} ({count} records behind)" for name, count in behind.items())
+        report(f"waiting for {words}")
+        _fail_after(deadline, words)
+
+
+def records_behind(projection: ProjectionCondition, ends: Ends) -> int:
+    """Return how many records below `ends` (topic -> partition -> end offset) the projection has not passed."""
+    partitions = ends.get(projection.topic, {})
+    return sum(max(0, end - projection.checkpoints.get(number, 0)) for number, end in partitions.items())
+
+
+async def _end_offsets(bootstrap: str, topics: Collection[str]) -> Ends:
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, client_id="kwartier-wait")
+    try:
+        await consumer.start()
+        await consumer.topics()
+        wanted = [TopicPartition(each, n) for each in topics for n in consumer.partitions_for_topic(each) or ()]
+        found = await consumer.end_offsets(wanted)
+    except KafkaError as error:
+        raise Problem(f"Kafka at {bootstrap} does not answer: ask kwartier status") from error
+    finally:
+        await consumer.stop()
+    ends: Ends = {topic: {} for topic in topics}
+    for place, end in found.items():
+        ends[place.topic][place.partition] = end
+    return ends
+
+
+def _fail_after(deadline: float, words: str) -> None:
+    if time.monotonic() > deadline:
+        raise Problem(f"time is up: {words}; ask kwartier status, or give more --timeout")
+    time.sleep(0.1)

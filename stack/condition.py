@@ -1,0 +1,124 @@
+"""How a platform does: asked of its processes one by one."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import psycopg
+
+from stack.part import answers
+from stack.state import State, read_json
+
+SERVERS = ("kafka", "postgres")
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessCondition:
+    """One process; `pid` is the last one known."""
+
+    name: str
+    pid: int
+    is_ready: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionCondition:
+    """One projection; `lag` and `parked` are records, `checkpoints` the next offset per partition."""
+
+    name: str
+    topic: str
+    lag: int
+    parked: int
+    checkpoints: dict[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """The whole platform. `unpublished` are event rows that no relay has sent, by process."""
+
+    processes: tuple[ProcessCondition, ...]
+    projections: tuple[ProjectionCondition, ...]
+    unpublished: dict[str, int]
+
+    @property
+    def is_ready(self) -> bool:
+        return bool(self.processes) and all(process.is_ready for process in self.processes)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `kwartier status --json` prints."""
+        return {
+            "ready": self.is_ready,
+            "processes": [{"name": each.name, "pid": each.pid, "ready": each.is_ready} for each in self.processes],
+            "projections": [
+                {"name": each.name, "topic": each.topic, "lag": each.lag, "parked": each.parked}
+                for each in self.projections
+            ],
+            "unpublished": self.unpublished,
+        }
+
+
+def observe(state: State) -> Condition:
+    """Return the condition of what runs on `state`; no processes where nothing runs."""
+    entries = (read_json(state.processes) or {}).get("processes", []) if state.holder() is not None else []
+    endpoints = read_json(state.endpoints) or {}
+    processes = tuple(ProcessCondition(each["name"], each["pid"], _is_ready(each, endpoints)) for each in entries)
+    found = observe_projections(endpoints) if entries else ((), {})
+    return Condition(processes, *found)
+
+
+def observe_projections(endpoints: dict[str, Any]) -> tuple[tuple[ProjectionCondition, ...], dict[str, int]]:
+    """Return the projections of all processes that answer, and how many events each has not sent."""
+    projections: list[ProjectionCondition] = []
+    unpublished: dict[str, int] = {}
+    for name, metrics_url in endpoints.get("metrics", {}).items():
+        answer = _projections(metrics_url.removesuffix("/metrics") + "/projections")
+        if answer is None:
+            continue
+        unpublished[name] = answer["unpublished"]
+        projections += [_projection(each) for each in answer["projections"]]
+    return tuple(projections), unpublished
+
+
+def _is_ready(entry: dict[str, Any], endpoints: dict[str, Any]) -> bool:
+    """Return whether a process lives and answers; the servers by a question of their own."""
+    if not _lives(entry["pid"]):
+        return False
+    if entry["ready_url"]:
+        return answers(entry["ready_url"])
+    if entry["name"] == "postgres" and "database" in endpoints:
+        return _database_answers(endpoints["database"])
+    return True
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _database_answers(url: str) -> bool:
+    try:
+        with psycopg.connect(url, connect_timeout=2):
+            return True
+    except psycopg.OperationalError:
+        return False
+
+
+def _projections(url: str) -> dict[str, Any] | None:
+    try:
+        response = httpx.get(url, timeout=5, trust_env=False)
+        return dict(response.raise_for_status().json())
+    except (httpx.HTTPError, ValueError):
+        return None
+
+
+def _projection(entry: dict[str, Any]) -> ProjectionCondition:
+    checkpoints = {int(partition): offset for partition, offset in entry["checkpoints"].items()}
+    return ProjectionCondition(entry["name"], entry["topic"], entry["lag"], entry["parked"], checkpoints)

@@ -1,0 +1,104 @@
+"""A whole platform of one state: what `kwartier up` starts, in which order, and what it writes down."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+
+import psycopg
+from aiokafka.errors import KafkaError
+from psycopg import sql
+
+from eventlog.topics import TopicDiffers, create_topics
+from stack.credentials import identity_clients, load_secrets, write_credentials
+from stack.layout import DATABASE, SERVICE_PROCESSES, Layout, elsewhere, needed_ports
+from stack.people import DEMO_PEOPLE
+from stack.ports import choose_ports
+from stack.problem import Problem
+from stack.roles import create_roles
+from stack.state import State, read_json, write_json
+from stack.supervisor import Supervisor
+
+NEEDED_BYTES = 500_000_000
+
+
+def plan(state: State, *, base: int | None) -> Layout:
+    """Return where everything of `state` will run; ports and secrets are written down for next time.
+
+    Raises:
+        Problem: the disk is full, a port is taken, or an environment variable is wrong.
+    """
+    if shutil.disk_usage(state.folder).free < NEEDED_BYTES:
+        raise Problem(f"the disk of {state.folder} has less than {NEEDED_BYTES // 1_000_000} MB left: make room")
+    kafka, database = elsewhere()
+    last = read_json(state.ports)
+    ports = choose_ports(needed_ports(kafka, database), base=base, last=last)
+    write_json(state.ports, {**(last or {}), **ports}, mode=0o644)
+    return Layout(
+        state=state, ports=ports, secrets=load_secrets(state), kafka_elsewhere=kafka, database_elsewhere=database
+    )
+
+
+def start(layout: Layout, supervisor: Supervisor) -> None:
+    """Start everything and return when every service is ready; then `endpoints.json` says where.
+
+    Raises:
+        Problem: a part does not start, or a server that runs elsewhere refuses.
+    """
+    layout.state.endpoints.unlink(missing_ok=True)
+    write_credentials(layout.state, layout.secrets, token_url=layout.token_url, sign_ins=_sign_ins(layout))
+    layout.clients_file.parent.mkdir(exist_ok=True)
+    write_json(layout.clients_file, identity_clients(layout.secrets))
+    servers = [server for server in (layout.kafka, layout.postgres) if server is not None]
+    supervisor.start([*layout.issuers(), *servers])
+    supervisor.report("making schemas and topics")
+    _make_schemas(layout)
+    _make_topics(layout)
+    supervisor.start(layout.services())
+    write_json(layout.state.endpoints, endpoints(layout))
+
+
+def endpoints(layout: Layout) -> dict[str, object]:
+    """Return what `endpoints.json` holds."""
+    return {
+        "kafka": layout.bootstrap,
+        "database": layout.database_url,
+        **{service: layout.url(service) for service in layout.secrets.roles},
+        "metrics": {name: f"{layout.url(name)}/metrics" for name in SERVICE_PROCESSES},
+        "credentials": str(layout.state.credentials.resolve()),
+        "token_url": layout.token_url,
+        "oidc": layout.url("oidc"),
+    }
+
+
+def _sign_ins(layout: Layout) -> list[dict[str, object]]:
+    address = layout.url("portal")
+    return [{"url": address, "sign_in": sub, **claims} for sub, claims in DEMO_PEOPLE.items()]
+
+
+def _make_schemas(layout: Layout) -> None:
+    try:
+        if layout.postgres is not None:
+            _make_database(layout.postgres.admin_url)
+        create_roles(layout.database_url, layout.secrets.roles.items())
+    except psycopg.Error as error:
+        reason = str(error).splitlines()[0]
+        raise Problem(
+            "the database refuses roles and schemas: give DATABASE_URL a user who may", detail=reason
+        ) from error
+
+
+def _make_database(admin_url: str) -> None:
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        if not connection.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone():
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(DATABASE)))
+
+
+def _make_topics(layout: Layout) -> None:
+    try:
+        asyncio.run(create_topics(layout.bootstrap, "local"))
+    except TopicDiffers as error:
+        raise Problem(str(error)) from error
+    except KafkaError as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise Problem(f"Kafka at {layout.bootstrap} refuses: check KAFKA_BOOTSTRAP", detail=reason) from error
