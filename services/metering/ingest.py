@@ -6,9 +6,8 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
-from itertools import groupby
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
 from eventlog.codec import encode
@@ -22,9 +21,11 @@ from services.metering.forms import Delivery, Limits, read_delivery
 from services.metering.publisher import Message, Position, Publisher
 from services.metering.receipts import Receipts
 from services.metering.rules import Bounds, check_all
-from services.metering.unchanged import currents_of, is_unchanged
+from services.metering.unchanged import BlockKey, currents_of, is_unchanged, key_of
 
-ReadBlocks = Callable[[str, date, date], Any]
+ReadCurrent = Callable[[Collection[BlockKey]], Any]
+
+_COMPARED_AT_ONCE: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +39,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingest:
-    """Takes bodies in. `read_blocks(ean, first_day, last_day)` gives the current blocks; called in a thread."""
+    """Takes bodies in. `read_current(keys)` gives the current blocks (pyarrow); called in a thread."""
 
     publisher: Publisher
     receipts: Receipts
-    read_blocks: ReadBlocks
+    read_current: ReadCurrent
     limits: Limits
     bounds: Bounds
     catch_up_seconds: float
@@ -82,23 +83,18 @@ class Ingest:
         return named, sorted([*found.refusals, *refusals], key=lambda refusal: refusal.line)
 
     async def _leave_out_unchanged(self, drafts: Sequence[Draft]) -> list[Draft]:
-        count = await self.receipts.partition_count()
+        count = await self.receipts.ends.partition_count()
         partitions = {partition_of(draft.event.ean.encode(), count) for draft in drafts}
         await self.receipts.catch_up(partitions, timeout_seconds=self.catch_up_seconds)
         return await asyncio.to_thread(self._compare, drafts)
 
     def _compare(self, drafts: Sequence[Draft]) -> list[Draft]:
-        changed: set[int] = set()
-        order = sorted(range(len(drafts)), key=lambda index: (drafts[index].event.ean, drafts[index].event.day))
-        for (ean, _), indexes in groupby(order, key=lambda index: _point_and_month(drafts[index].event)):
-            events = [(index, drafts[index].event) for index in indexes]
-            currents = currents_of(self.read_blocks(ean, events[0][1].day, events[-1][1].day))
-            changed.update(index for index, event in events if not is_unchanged(event, currents))
-        return [draft for index, draft in enumerate(drafts) if index in changed]
-
-
-def _point_and_month(event: ReadingsRecorded) -> tuple[str, tuple[int, int]]:
-    return event.ean, (event.day.year, event.day.month)
+        new: list[Draft] = []
+        for start in range(0, len(drafts), _COMPARED_AT_ONCE):
+            some = drafts[start : start + _COMPARED_AT_ONCE]
+            currents = currents_of(self.read_current({key_of(draft.event) for draft in some}))
+            new += [draft for draft in some if not is_unchanged(draft.event, currents)]
+        return new
 
 
 def _identify(drafts: Sequence[Draft], body_hash: str) -> list[Draft]:

@@ -13,16 +13,18 @@ class MeteringSettings(Settings):
     """Settings of metering beside those that every service has. Days are local, ends inclusive.
 
     Bodies of `POST /readings`: `max_body_bytes` as sent, `max_unpacked_bytes` of an Avro container unpacked,
-    `max_record_count` blocks in a container, `max_line_count` lines of `max_line_bytes` each in NDJSON and CSV, and
-    `max_memory_bytes` over all bodies in hand. `publish_seconds` is how long Kafka may take to acknowledge a body,
-    `catch_up_seconds` how long `skip_unchanged` waits for the store, `ends_seconds` how long Kafka may take to say where
-    the topic ends. `oldest_day`, `days_ahead` and `source_ahead_seconds` bound what is plausible. `max_block_days` bounds
-    one answer of `GET /blocks`.
+    `max_record_count` readings in a container, `max_line_count` lines of `max_line_bytes` each in NDJSON and CSV,
+    `max_memory_bytes` over all bodies in hand, `arrive_seconds` until a body is here.
+
+    `publish_seconds` is how long Kafka may take to acknowledge a body, `catch_up_seconds` how long `skip_unchanged`
+    waits for the store, `ends_seconds` how long Kafka may take to say where the topic ends. `oldest_day`, `days_ahead`
+    and `source_ahead_seconds` bound what is plausible. `max_block_days` bounds one answer of `GET /blocks`.
     """
 
     service: str = "metering"
     max_body_bytes: PositiveInt = 64 * 2**20
-    max_unpacked_bytes: PositiveInt = 128 * 2**20
+    max_unpacked_bytes: PositiveInt = 64 * 2**20
+    arrive_seconds: PositiveFloat = 300.0
     max_record_count: PositiveInt = 100_000
     max_line_count: PositiveInt = 1_000_000
     max_line_bytes: PositiveInt = 16_384

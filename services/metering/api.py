@@ -1,0 +1,30 @@
+"""HTTP of metering: readings in; receipts; and, for export alone, blocks and points out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+
+from eventlog.problems import answer_problems
+from eventlog.trust import answer_refusals
+from services.metering.publisher import Publisher
+from services.metering.topic_ends import TopicEnds
+
+
+def create_api(routers: Sequence[APIRouter], *, publisher: Publisher, ends: TopicEnds) -> FastAPI:
+    """Return the API of metering; with it end the connections to Kafka."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await publisher.stop()
+        await ends.stop()
+
+    app = FastAPI(title="Kwartier metering", version="1", description=__doc__, lifespan=lifespan)
+    answer_problems(app)
+    answer_refusals(app)
+    for router in routers:
+        app.include_router(router)
+    return app

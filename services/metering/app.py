@@ -1,0 +1,95 @@
+"""Composition root of metering: the only place that knows all parts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Final, NoReturn
+from uuid import uuid4
+
+from fastapi import FastAPI
+from sqlalchemy import Engine
+
+from eventlog import relay
+from eventlog.database import create_engine, create_tables
+from eventlog.probes import ops_routes, unready_database
+from eventlog.process import Task, run
+from eventlog.settings import read_settings
+from eventlog.trust import Authenticator
+from services.metering import store, tables
+from services.metering.api import create_api
+from services.metering.blocks_api import blocks_router
+from services.metering.body import Memory
+from services.metering.forms import Limits
+from services.metering.ingest import Ingest
+from services.metering.publisher import Publisher
+from services.metering.readings_api import BodyLimits, readings_router
+from services.metering.receipts import Receipts
+from services.metering.rules import Bounds
+from services.metering.settings import MeteringSettings
+from services.metering.topic_ends import TopicEnds
+
+ROLES: Final = ("api", "relay", "project")
+RELAYED_TOPIC: Final = "metering-events"
+
+
+def run_service(roles: Collection[str]) -> NoReturn:
+    """Run `roles` as one process until it is told to stop."""
+    settings = read_settings(MeteringSettings)
+    app, tasks = build(settings, roles)
+    run(settings.service, app=app, host=settings.host, port=settings.port, tasks=tasks)
+
+
+def build(settings: MeteringSettings, roles: Collection[str]) -> tuple[FastAPI, list[Task]]:
+    """Return the web application of `roles` and the tasks that run beside it; makes missing tables."""
+    engine = create_engine(settings.database_url.get_secret_value(), application_name=settings.service)
+    create_tables(engine, tables.metadata)
+    app = build_api(settings, engine) if "api" in roles else FastAPI(openapi_url=None)
+    app.router.routes.extend(
+        ops_routes(is_ready=partial(unready_database, engine), unpublished=partial(relay.count_unpublished, engine))
+    )
+
+    async def publish() -> None:
+        await relay.relay(engine, topic=RELAYED_TOPIC, source=settings.service, bootstrap=settings.kafka_bootstrap)
+
+    return app, [publish] if "relay" in roles else []
+
+
+def build_api(settings: MeteringSettings, engine: Engine) -> FastAPI:
+    """Return the web application of the role `api` on `engine`."""
+    bootstrap = settings.kafka_bootstrap
+    publisher = Publisher(bootstrap=bootstrap, topic=store.TOPIC, deadline_seconds=settings.publish_seconds)
+    ends = TopicEnds(bootstrap=bootstrap, topic=store.TOPIC, timeout_seconds=settings.ends_seconds)
+    authenticator = Authenticator(settings.trusted_issuers, settings.service)
+    ingest = Ingest(
+        publisher=publisher,
+        receipts=Receipts(engine, ends),
+        read_current=partial(store.current_blocks, engine),
+        limits=Limits(
+            max_unpacked_bytes=settings.max_unpacked_bytes,
+            max_record_count=settings.max_record_count,
+            max_line_count=settings.max_line_count,
+            max_line_bytes=settings.max_line_bytes,
+        ),
+        bounds=Bounds(
+            oldest_day=settings.oldest_day,
+            days_ahead=settings.days_ahead,
+            source_ahead=timedelta(seconds=settings.source_ahead_seconds),
+        ),
+        catch_up_seconds=settings.catch_up_seconds,
+    )
+    readings = readings_router(
+        ingest,
+        authenticator,
+        memory=Memory(settings.max_memory_bytes),
+        limits=BodyLimits(
+            max_bytes=settings.max_body_bytes,
+            max_unpacked_bytes=settings.max_unpacked_bytes,
+            arrive_seconds=settings.arrive_seconds,
+        ),
+        clock=lambda: datetime.now(UTC),
+        new_id=uuid4,
+    )
+    blocks = blocks_router(engine, authenticator, max_days=settings.max_block_days)
+    return create_api([readings, blocks], publisher=publisher, ends=ends)
