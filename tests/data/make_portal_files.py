@@ -14,7 +14,8 @@ HEAD = (
     "Validatiestatus;"
 )
 HEAD_EN = (
-    "From (date);From (time);Until (date);Until (time);EAN code;Meter;Meter type;Register;Volume;Unit;Validation status;"
+    "From (date);From (time);Until (date);Until (time);EAN code;Meter;Meter type;Register;Volume;Unit;"
+    "Validation status;"
 )
 DIGITAL_EAN, GAS_EAN, AMR_EAN, SUB_EAN = (
     "541448800000000017",
@@ -91,18 +92,18 @@ def digital(spans_of_day: Iterator[tuple[str, str, str, str]], *, is_sunday: boo
     return lines
 
 
-def gas(spans_of_hours: Iterator[tuple[str, str, str, str]], statuses: tuple[str, str], factors: list[str]) -> list[str]:
+def gas(spans_of_hours: Iterator[tuple[str, str, str, str]], words: tuple[str, str], factors: list[str]) -> list[str]:
     """m³ 0,001 ... and kWh 0,011 ...; the third hour without consumption; factors in turn."""
     lines = []
     for count, span in enumerate(spans_of_hours, start=1):
         meter = ("7FLO0000000001", "Digitale meter", "Afname")
         if count == 3:
-            lines.append(row(span, GAS_EAN, *meter, "", "m³", statuses[1], ""))
-            lines.append(row(span, GAS_EAN, *meter, "", "kWh", statuses[1], ""))
+            lines.append(row(span, GAS_EAN, *meter, "", "m³", words[1], ""))
+            lines.append(row(span, GAS_EAN, *meter, "", "kWh", words[1], ""))
             continue
-        lines.append(row(span, GAS_EAN, *meter, kwh(count), "m³", statuses[0], ""))
+        lines.append(row(span, GAS_EAN, *meter, kwh(count), "m³", words[0], ""))
         factor = factors[count % len(factors)]
-        lines.append(row(span, GAS_EAN, *meter, kwh(count * 11), "kWh", statuses[0], factor))
+        lines.append(row(span, GAS_EAN, *meter, kwh(count * 11), "kWh", words[0], factor))
     return lines
 
 
@@ -138,9 +139,9 @@ def amr_days(days: list[tuple[str, str, str]]) -> list[str]:
         ("Afname Inductief", 500_000, "kVArh"),
     )
     return [
-        row((day, "00:00:00", end_day, end), AMR_EAN, "", "AMR-meter", register, kwh(shift + count), unit, "Gevalideerd")
+        row((day, "00:00:00", end_day, end), AMR_EAN, "", "AMR-meter", label, kwh(shift + count), unit, "Gevalideerd")
         for count, (day, end_day, end) in enumerate(days, start=1)
-        for register, shift, unit in registers
+        for label, shift, unit in registers
     ]
 
 

@@ -117,7 +117,8 @@ def test_the_file_of_2022_leaves_with_cubic_metres_first_and_its_last_day_filled
     clock = [f"{hour:02}:00:00" for hour in range(16, 24)]
     ends = [("12-01-2022", time) for time in clock[1:]] + [("13-01-2022", "00:00:00")]
     missing = [
-        f'12-01-2022;{start};{day};{end};="541448812345678912";7FLO12345678;Digitale meter;Afname;;{unit};Geen verbruik;;'
+        f'12-01-2022;{start};{day};{end};="541448812345678912";7FLO12345678;Digitale meter;Afname;;{unit};'
+        "Geen verbruik;;"
         for start, (day, end) in zip(clock, ends, strict=True)
         for unit in ("m³", "kWh")
     ]

@@ -1,4 +1,4 @@
-"""Files with a current header come out byte for byte as they went in (their origin: tests/data/make_portal_files.py)."""
+"""Files with a current header come out byte for byte as they went in; tests/data/make_portal_files.py made them."""
 
 from __future__ import annotations
 
