@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import date
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from fastapi import Query
 from pydantic import AfterValidator, BeforeValidator
 
 from eventlog.problems import Problem
 from market.channel import Direction
+from market.day import parse_day
 from market.ean import Ean, parse_ean
 from services.export.domain.series import Granularity
 from services.export.handlers import Question
 from services.export.settings import ExportSettings
-
-_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
-
-
-def parse_day(text: object) -> date:
-    """Return the day in `text`, written YYYY-MM-DD.
-
-    Raises:
-        ValueError: anything else; a message for the caller.
-    """
-    if not isinstance(text, str) or not _DAY.fullmatch(text):
-        raise ValueError("a day is written YYYY-MM-DD")
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ValueError("there is no such day") from None
-
 
 FirstDay = Annotated[date, BeforeValidator(parse_day), Query(alias="from")]
 LastDay = Annotated[date, BeforeValidator(parse_day), Query(alias="to")]

@@ -9,13 +9,14 @@ from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from fastapi import Depends, FastAPI, Header
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 from sqlalchemy import Connection, Engine
 from starlette.responses import JSONResponse
 
 from eventlog.idempotency import KEY_LENGTH_LIMIT, Answer, answer_once, request_key
 from eventlog.problems import ErrorBody, Problem, answer_problems, problem_body
 from eventlog.trust import Authenticator, Caller, answer_refusals, require
+from market.day import parse_day
 from market.kbo import Kbo, parse_kbo
 from services.mandate.domain import ContractNumber, ContractRefused, SignContract, parse_contract_number
 from services.mandate.handlers import handle
@@ -37,7 +38,7 @@ class ContractBody(BaseModel):
     holder_kbo: Annotated[str, AfterValidator(parse_kbo)] = Field(
         description="the holder's enterprise number, 10 digits"
     )
-    valid_from: date
+    valid_from: Annotated[date, BeforeValidator(parse_day)]
 
 
 class ContractAnswer(BaseModel):

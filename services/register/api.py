@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from fastapi import Depends, FastAPI, Header
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 from sqlalchemy import Connection, Engine
 from starlette.responses import JSONResponse
 
@@ -17,6 +17,7 @@ from eventlog.idempotency import KEY_LENGTH_LIMIT, Answer, answer_once, request_
 from eventlog.problems import ErrorBody, Problem, answer_problems, problem_body
 from eventlog.trust import Authenticator, Caller, answer_refusals, require
 from market.channel import Energy, MeterKind
+from market.day import parse_day
 from market.ean import Ean, parse_ean
 from services.register.domain import RegisterAccessPoint, RegistrationRefused
 from services.register.handlers import handle
@@ -37,7 +38,7 @@ class AccessPointBody(BaseModel):
     ean: Annotated[str, AfterValidator(parse_ean)] = Field(description="18 digits with a GS1 check digit")
     energy: Energy = Field(description="E (electricity) or G (gas)")
     meter_kind: Literal["DIGITAL", "AMR", "CLASSIC"]
-    registered_on: date
+    registered_on: Annotated[date, BeforeValidator(parse_day)]
 
 
 class AccessPointAnswer(BaseModel):
