@@ -73,7 +73,7 @@ def _measure_transactions(engine: Engine) -> None:
     @event.listens_for(engine, "commit")
     @event.listens_for(engine, "rollback")
     def end(connection: Connection) -> None:
-        timer = connection.info.pop("transaction_timer", None)
+        timer = None if connection.invalidated else connection.info.pop("transaction_timer", None)
         if timer is not None:
             timer()
 

@@ -1,0 +1,239 @@
+"""Parked records come back as they were, and a stream waits behind its bad event until that is replayed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from uuid import UUID
+
+import adbc_driver_postgresql.dbapi
+import pytest
+from sqlalchemy import Column, Connection, Date, Engine, MetaData, String, Table, insert, select
+
+from eventlog import checkpoint, dead_letter
+from eventlog.codec import encode
+from eventlog.database import create_engine, create_tables, libpq_uri
+from eventlog.dead_letter import Unusable
+from eventlog.envelope import Envelope, Headers, to_headers
+from eventlog.events import AccessPointRegistered
+from eventlog.projection import Applied, EventProjection, ProjectionStopped, Run
+from eventlog.replay import Replayed, replay_stream
+from eventlog.tables import dead_letter as letters
+from market.ean import Ean
+
+pytestmark = pytest.mark.integration
+
+HOUSE, OTHER = Ean("541448800000000017"), Ean("541448800000000024")
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+REQUEST = UUID("00000000-0000-4000-8000-000000000001")
+FORBIDDEN = date(2026, 1, 2)
+
+own = MetaData()
+seen_day = Table("seen_day", own, Column("ean", String), Column("day", Date))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivered:
+    """A record as Kafka delivers it."""
+
+    topic: str = "register-events"
+    partition: int = 3
+    offset: int
+    timestamp: int = 1_795_176_000_123
+    key: bytes | None = b"541448800000000017"
+    value: bytes | None = b"\x00\xff"
+    headers: Headers = ()
+
+
+def delivered(offset: int, version: int, day: int, *, ean: Ean = HOUSE) -> Delivered:
+    event = AccessPointRegistered(ean=ean, energy="E", meter_kind="DIGITAL", registered_on=date(2026, 1, day))
+    headers = to_headers(
+        event_id=UUID(int=offset + 1),
+        event_type="AccessPointRegistered",
+        source="register",
+        stream_id=f"point:{ean}",
+        stream_version=version,
+        recorded_at=NOW,
+        correlation_id=REQUEST,
+    )
+    return Delivered(offset=offset, key=ean.encode(), value=encode(event), headers=tuple(headers))
+
+
+@dataclass
+class Projector:
+    """Writes a row per event, but first writes and then refuses what is of a forbidden day."""
+
+    forbidden: date | None = FORBIDDEN
+
+    def __call__(self, tx: Connection, envelope: Envelope) -> None:
+        assert isinstance(envelope.event, AccessPointRegistered)
+        tx.execute(insert(seen_day).values(ean=envelope.event.ean, day=envelope.event.registered_on))
+        if envelope.event.registered_on == self.forbidden:
+            raise Unusable("a forbidden day")
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    engine = create_engine(database_url, application_name="test")
+    create_tables(engine, own)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def projector() -> Projector:
+    return Projector()
+
+
+@pytest.fixture
+def points(engine: Engine, projector: Projector) -> EventProjection:
+    return EventProjection(name="points", topic="register-events", engine=engine, project=projector)
+
+
+def apply(projection: EventProjection, *records: Delivered) -> Applied:
+    claim = projection.claim(3, "test")
+    run = Run(
+        topic="register-events",
+        partition=3,
+        first_offset=claim.next_offset,
+        next_offset=claim.next_offset + len(records),
+        records=records,
+    )
+    return projection.apply(claim, run)
+
+
+def days(engine: Engine) -> list[tuple[str, date]]:
+    with engine.begin() as tx:
+        return [(row.ean, row.day) for row in tx.execute(select(seen_day).order_by(seen_day.c.ean, seen_day.c.day))]
+
+
+def parked(engine: Engine) -> list[tuple[int, str, bool]]:
+    with engine.begin() as tx:
+        rows = tx.execute(select(letters).order_by(letters.c.record_offset))
+        return [(row.record_offset, row.reason, row.replayed_at is not None) for row in rows]
+
+
+RECORD = Delivered(offset=7, headers=(("ce_id", b"plain"), ("odd", b"\x00\xff\xe9")))
+
+
+def test_a_parked_record_keeps_everything(engine: Engine) -> None:
+    with engine.begin() as tx:
+        dead_letter.park(tx, "points", RECORD, "no good", stream_id="point:1", stream_version=4)
+    with engine.begin() as tx:
+        row = tx.execute(select(letters)).one()
+        assert dead_letter.count_parked(tx, "points") == 1
+    assert (row.projection, row.topic, row.partition, row.record_offset) == ("points", "register-events", 3, 7)
+    assert (row.key, row.value, row.stream_id, row.stream_version) == (RECORD.key, RECORD.value, "point:1", 4)
+    assert tuple(dead_letter.to_headers(row.headers)) == RECORD.headers
+    assert row.appended_at == datetime(2026, 11, 20, 12, 0, 0, 123_000, tzinfo=UTC)
+    assert (row.reason, row.replayed_at) == ("no good", None)
+
+
+def test_a_record_parked_through_adbc_is_the_same(engine: Engine, database_url: str) -> None:
+    with engine.begin() as tx:
+        dead_letter.park(tx, "one", RECORD, "no good")
+    with adbc_driver_postgresql.dbapi.connect(libpq_uri(database_url, application_name="test")) as connection:
+        with connection.cursor() as cursor:
+            dead_letter.park_adbc(cursor, "two", RECORD, "no good")
+            dead_letter.park_adbc(cursor, "two", replace(RECORD, offset=8, key=None, value=None), "empty")
+            dead_letter.park_adbc(cursor, "two", RECORD, "no good")
+        connection.commit()
+    with engine.begin() as tx:
+        one, two, empty = tx.execute(select(letters).order_by(letters.c.projection, letters.c.record_offset)).all()
+    compared = ("topic", "partition", "record_offset", "key", "value", "headers", "appended_at", "stream_id", "reason")
+    assert [getattr(one, name) for name in compared] == [getattr(two, name) for name in compared]
+    assert (empty.key, empty.value, empty.stream_version) == (None, None, None)
+
+
+def test_a_bad_event_parks_the_rest_of_its_stream_and_nothing_else(points: EventProjection, engine: Engine) -> None:
+    run = (
+        delivered(0, 1, day=1),
+        delivered(1, 2, day=2),  # forbidden
+        delivered(2, 1, day=1, ean=OTHER),
+        delivered(3, 3, day=3),
+    )
+    assert apply(points, *run) == Applied(applied_count=2, redelivered_count=0, parked_count=2)
+    assert apply(points, delivered(4, 4, day=4)) == Applied(applied_count=0, redelivered_count=0, parked_count=1)
+    assert days(engine) == [(HOUSE, date(2026, 1, 1)), (OTHER, date(2026, 1, 1))]
+    assert parked(engine) == [
+        (1, "a forbidden day", False),
+        (3, "an earlier event of its stream is parked", False),
+        (4, "an earlier event of its stream is parked", False),
+    ]
+
+
+def test_a_replay_applies_in_the_order_of_versions_and_the_stream_goes_on(
+    points: EventProjection, projector: Projector, engine: Engine
+) -> None:
+    apply(points, delivered(0, 1, day=1), delivered(1, 2, day=2), delivered(2, 3, day=3), delivered(3, 2, day=2))
+    projector.forbidden = None
+    assert replay_stream(points, f"point:{HOUSE}") == Replayed(applied_count=2, redelivered_count=1)
+    assert apply(points, delivered(4, 4, day=4)) == Applied(applied_count=1)
+    assert days(engine) == [(HOUSE, date(2026, 1, day)) for day in (1, 2, 3, 4)]
+    assert [was_replayed for _, _, was_replayed in parked(engine)] == [True, True, True]
+    assert replay_stream(points, f"point:{HOUSE}") == Replayed()
+
+
+def test_a_replay_stops_at_what_is_still_bad_and_leaves_no_half_row(points: EventProjection, engine: Engine) -> None:
+    apply(points, delivered(0, 1, day=1), delivered(1, 2, day=2), delivered(2, 3, day=3))
+    assert replay_stream(points, f"point:{HOUSE}") == Replayed(stopped_by="a forbidden day")
+    assert days(engine) == [(HOUSE, date(2026, 1, 1))]
+    assert [was_replayed for _, _, was_replayed in parked(engine)] == [False, False]
+
+
+def test_a_replay_and_the_projection_do_not_work_at_once(points: EventProjection, projector: Projector) -> None:
+    apply(points, delivered(0, 1, day=1), delivered(1, 2, day=2))
+    projector.forbidden = None
+    claim = points.claim(3, "test")
+    with points.engine.begin() as busy:
+        checkpoint.advance(busy, claim, claim.next_offset + 1)
+        replay = threading.Thread(target=replay_stream, args=(points, f"point:{HOUSE}"))
+        replay.start()
+        replay.join(0.3)
+        assert replay.is_alive()
+    replay.join()
+
+
+def test_damaged_values_and_foreign_partitions_are_parked(engine: Engine, projector: Projector) -> None:
+    points = EventProjection(
+        name="points", topic="register-events", engine=engine, project=projector, partition_count=8
+    )  # the house's key belongs to partition 0, not 3
+    damaged = replace(delivered(1, 1, day=1, ean=OTHER), value=b"\xc3\x01damaged")
+    assert apply(points, delivered(0, 1, day=1), damaged) == Applied(applied_count=0, parked_count=2)
+    assert [reason for _, reason, _ in parked(engine)] == [
+        "its key belongs to another partition",
+        "not an Avro single object",
+    ]
+
+
+def test_what_decides_about_permissions_halts_at_a_bad_event(points: EventProjection, engine: Engine) -> None:
+    strict = replace(points, halts=True)
+    with pytest.raises(ProjectionStopped, match="halts at register-events/3 at offset 1: a forbidden day"):
+        apply(strict, delivered(0, 1, day=1), delivered(1, 2, day=2))
+    assert days(engine) == []
+    assert parked(engine) == []
+
+
+def test_events_sent_twice_count_once(points: EventProjection, engine: Engine) -> None:
+    run = (delivered(0, 1, day=1), delivered(1, 1, day=1), delivered(2, 2, day=3), delivered(3, 1, day=1))
+    assert apply(points, *run) == Applied(applied_count=2, redelivered_count=2)
+    assert apply(points, delivered(4, 2, day=3)) == Applied(applied_count=0, redelivered_count=1)
+    assert days(engine) == [(HOUSE, date(2026, 1, 1)), (HOUSE, date(2026, 1, 3))]
+
+
+def test_a_gap_in_a_stream_stops_the_projection(points: EventProjection, engine: Engine) -> None:
+    with pytest.raises(ProjectionStopped, match="goes from version 1 to 3"):
+        apply(points, delivered(0, 1, day=1), delivered(1, 3, day=3))
+    assert days(engine) == []
+
+
+def test_a_fault_of_the_projector_is_not_parked(engine: Engine) -> None:
+    def broken(tx: Connection, envelope: Envelope) -> None:
+        raise KeyError("ours")
+
+    points = EventProjection(name="points", topic="register-events", engine=engine, project=broken)
+    with pytest.raises(KeyError):
+        apply(points, delivered(0, 1, day=1))
+    assert parked(engine) == []
