@@ -1,0 +1,94 @@
+"""Composition root of the portal: the only place that knows all its parts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, timedelta
+from urllib.parse import urlsplit
+
+import httpx
+from sqlalchemy import Engine
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from eventlog.database import create_engine, create_tables
+from eventlog.probes import ops_routes, unready_database
+from market.local_time import BRUSSELS
+from services.portal.api import Points
+from services.portal.cookies import Cookies
+from services.portal.doors import SIGN_IN_RETURN, Doors
+from services.portal.drawing import Drawer
+from services.portal.exports import Export
+from services.portal.provider import Provider
+from services.portal.refusals import Refusals
+from services.portal.rendering import STATIC, Pages
+from services.portal.security import SecurityHeaders
+from services.portal.sessions import Sessions
+from services.portal.settings import PortalSettings
+from services.portal.store import metadata
+
+_PATIENCE = httpx.Timeout(20.0, connect=3.0)
+
+
+def create_app(settings: PortalSettings) -> Starlette:
+    """Return the portal; its tables are made when it starts, its drawing process is warm when it is ready."""
+    engine = create_engine(settings.database_url.get_secret_value(), application_name="portal")
+    client = httpx.AsyncClient(timeout=_PATIENCE, trust_env=False, follow_redirects=False)
+    drawer, pages, is_secure = Drawer(), Pages(), urlsplit(settings.portal_url).scheme == "https"
+    sessions = Sessions(engine, now=_now, lasts=timedelta(seconds=settings.session_seconds))
+    cookies = Cookies(is_secure=is_secure)
+    doors = Doors(sessions, _provider(settings, client), cookies)
+    points = Points(doors, Export(client, settings.export_url), drawer, pages, _today)
+    routes = [
+        *ops_routes(is_ready=lambda: unready_database(engine)),
+        *doors.routes(),
+        *points.routes(),
+        Mount("/static", StaticFiles(directory=STATIC), name="static"),
+    ]
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(SecurityHeaders, issuer=_origin(settings.oidc_issuer), is_secure=is_secure)],
+        exception_handlers=Refusals(pages, sessions, cookies).handlers(),
+        lifespan=_lifespan(engine, client, drawer),
+    )
+
+
+def _lifespan(engine: Engine, client: httpx.AsyncClient, drawer: Drawer):  # type: ignore[no-untyped-def]
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        create_tables(engine, metadata)
+        await drawer.warm()
+        try:
+            yield
+        finally:
+            await drawer.close()
+            await client.aclose()
+            engine.dispose()
+
+    return lifespan
+
+
+def _provider(settings: PortalSettings, client: httpx.AsyncClient) -> Provider:
+    return Provider(
+        client,
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=settings.oidc_client_secret.get_secret_value(),
+        redirect_uri=f"{settings.portal_url.rstrip('/')}{SIGN_IN_RETURN}",
+    )
+
+
+def _origin(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _today() -> date:
+    return datetime.now(BRUSSELS).date()

@@ -1,0 +1,77 @@
+"""Templates to answers, in the language of the request."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import jinja2
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from services.portal.security import asked_for
+from services.portal.sessions import Viewer
+from services.portal.wording import Language, Wording, choose_language, wording
+
+LANGUAGE_COOKIE: Final = "language"
+LANGUAGE_LASTS: Final = timedelta(days=365)
+STATIC: Final = Path(__file__).parent / "static"
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+
+
+def words_for(request: Request) -> Wording:
+    """The wording that this browser asks for: by the switch, else by its own languages."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE)
+    return wording(choose_language(chosen, request.headers.get("accept-language", "")))
+
+
+class Pages:
+    """The pages of the portal."""
+
+    def __init__(self) -> None:
+        self._environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(_TEMPLATES),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.globals["static"] = static_address
+        self._environment.filters["ean_groups"] = ean_groups
+
+    def answer(
+        self,
+        request: Request,
+        template: str,
+        *,
+        viewer: Viewer | None = None,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        **context: Any,
+    ) -> HTMLResponse:
+        """The page `template` with `context`; it varies by cookie and language."""
+        words = words_for(request)
+        body = self._environment.get_template(template).render(
+            words=words,
+            say=words.say,
+            viewer=viewer,
+            languages=[wording(each) for each in Language],
+            here=asked_for(request),
+            **context,
+        )
+        vary = {"Vary": "Cookie, Accept-Language", "Content-Language": words.language.value}
+        return HTMLResponse(body, status_code=status, headers={**vary, **(headers or {})})
+
+
+def static_address(name: str) -> str:
+    """The address of a file under static/, which changes with its content."""
+    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{name}?v={digest}"
+
+
+def ean_groups(ean: str) -> list[str]:
+    """The digits of an EAN in groups that can be read aloud; together they are the EAN."""
+    return [ean[i : i + 4] for i in range(0, len(ean), 4)]
