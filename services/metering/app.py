@@ -45,7 +45,9 @@ def build(settings: MeteringSettings, roles: Collection[str]) -> tuple[FastAPI, 
     """Return the web application of `roles` and the tasks that run beside it; makes missing tables."""
     engine = create_engine(settings.database_url.get_secret_value(), application_name=settings.service)
     create_tables(engine, tables.metadata)
-    app = build_api(settings, engine) if "api" in roles else FastAPI(openapi_url=None)
+    app = FastAPI(openapi_url=None)
+    if "api" in roles:
+        app = build_api(settings, engine, Authenticator(settings.trusted_issuers, settings.service))
     app.router.routes.extend(
         ops_routes(is_ready=partial(unready_database, engine), unpublished=partial(relay.count_unpublished, engine))
     )
@@ -56,12 +58,11 @@ def build(settings: MeteringSettings, roles: Collection[str]) -> tuple[FastAPI, 
     return app, [publish] if "relay" in roles else []
 
 
-def build_api(settings: MeteringSettings, engine: Engine) -> FastAPI:
+def build_api(settings: MeteringSettings, engine: Engine, authenticator: Authenticator) -> FastAPI:
     """Return the web application of the role `api` on `engine`."""
     bootstrap = settings.kafka_bootstrap
     publisher = Publisher(bootstrap=bootstrap, topic=store.TOPIC, deadline_seconds=settings.publish_seconds)
     ends = TopicEnds(bootstrap=bootstrap, topic=store.TOPIC, timeout_seconds=settings.ends_seconds)
-    authenticator = Authenticator(settings.trusted_issuers, settings.service)
     ingest = Ingest(
         publisher=publisher,
         receipts=Receipts(engine, ends),

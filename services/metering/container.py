@@ -84,6 +84,8 @@ def open_container(body: bytes) -> Container:
 def read_blocks(body: bytes, container: Container, max_bytes: int) -> Iterator[Block | DamagedBlock]:
     """Yield the blocks of `body` in order. After a damaged one, reading goes on behind the next sync marker.
 
+    Records are counted on without those of a block that does not say how many it has.
+
     Raises:
         TooLarge: the blocks unpack to more than `max_bytes` together.
     """
@@ -208,5 +210,5 @@ def _snappy(data: bytes, limit: int) -> bytes:
         raise TooLarge
     unpacked = bytes(pa.decompress(data[:-4], decompressed_size=size, codec="snappy", asbytes=True))
     if zlib.crc32(unpacked) != int.from_bytes(data[-4:], "big"):
-        raise Damaged("a block fails its checksum")
+        raise ValueError("checksum")
     return unpacked

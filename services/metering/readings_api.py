@@ -86,7 +86,7 @@ def readings_router(
     )
     async def take_readings(
         request: Request,
-        caller: Caller = Depends(may_write),
+        caller: Caller = Depends(may_write),  # noqa: B008
         part: Part = False,
         skip_unchanged: SkipUnchanged = None,
         source_at: SourceAt = None,
@@ -119,7 +119,11 @@ def readings_router(
         response_model=answers.ReceiptAnswer,
         responses={**answers.ERRORS, 404: {"description": "The topic does not reach that far."}},
     )
-    async def receipt(partition: Partition, offset: Offset, caller: Caller = Depends(may_ask)) -> dict[str, Any]:
+    async def receipt(
+        partition: Partition,
+        offset: Offset,
+        caller: Caller = Depends(may_ask),  # noqa: B008
+    ) -> dict[str, Any]:
         """Say what became of an accepted reading."""
         if not (caller.is_person or caller.scopes & _RECEIPT_SCOPES):
             raise NotAllowed
