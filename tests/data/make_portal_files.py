@@ -201,6 +201,25 @@ def peaks() -> list[str]:
     ]  # fmt: skip
 
 
+def with_faults() -> list[str]:
+    """A Thursday of offtake and a Saturday of injection: five lines that cannot be taken, and a day of 97 quarters."""
+    lines = []
+    for count, span in enumerate(spans(QUARTERS, "19-11-2026", "20-11-2026"), start=1):
+        tariff = "Dag" if "07:00:00" <= span[1] < "22:00:00" else "Nacht"
+        cells = ("1SAG0000000001", "Digitale meter", f"Afname {tariff}", kwh(count), "kWh", "Uitgelezen")
+        lines.append(row(span, DIGITAL_EAN, *cells))
+    lines[9] = "19-11-2026;02:15:00;19-11-2026"  # line 11: a broken line
+    lines[10] = lines[10].replace(DIGITAL_EAN, "541448800000000018")  # line 12: a wrong check digit
+    lines[11] = lines[11].replace("kWh", "kVArh")  # line 13: a unit that does not fit
+    lines[12] += "Caf\udce9"  # line 14: a Latin-1 byte
+    lines[13] = lines[13].replace("0,014", "0.014")  # line 15: a decimal point
+    injection = []
+    for count, span in enumerate(spans(QUARTERS, "21-11-2026", "22-11-2026"), start=1):
+        cells = ("1SAG0000000001", "Digitale meter", "Injectie Nacht", kwh(count), "kWh", "Uitgelezen")
+        injection.append(row(span, DIGITAL_EAN, *cells))
+    return [*lines, *injection, injection[-1]]  # line 194: the 97th quarter
+
+
 def in_english(lines: list[str]) -> list[str]:
     words = {
         "Digitale meter": "Digital meter",
@@ -228,7 +247,7 @@ def in_english(lines: list[str]) -> list[str]:
 
 def write(name: str, head: str, lines: list[str]) -> None:
     text = "".join(f"{line}\r\n" for line in (head, *lines))
-    (Path(__file__).parent / name).write_bytes(b"\xef\xbb\xbf" + text.encode())
+    (Path(__file__).parent / name).write_bytes(b"\xef\xbb\xbf" + text.encode(errors="surrogateescape"))
 
 
 def main() -> None:
@@ -259,6 +278,7 @@ def main() -> None:
     amr_march = [("29-03-2026", "30-03-2026", "01:00:00"), ("30-03-2026", "31-03-2026", "00:00:00")]
     write("portal_nl_amr_day_march.csv", power, amr_days(amr_march))
     write("portal_nl_sub_head_quarter.csv", power, sub_head_quarters())
+    write("portal_nl_with_faults.csv", power, with_faults())
 
 
 if __name__ == "__main__":
