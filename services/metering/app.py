@@ -12,10 +12,12 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from eventlog import relay
+from eventlog.consumer import Progress, consume
 from eventlog.database import create_engine, create_tables
-from eventlog.probes import ops_routes, unready_database
+from eventlog.probes import ProjectionStatus, ops_routes, projection_status, unready_database, unready_projections
 from eventlog.process import Task, run
 from eventlog.settings import read_settings
+from eventlog.topics import load_topics
 from eventlog.trust import Authenticator
 from services.metering import store, tables
 from services.metering.api import create_api
@@ -23,6 +25,7 @@ from services.metering.blocks_api import blocks_router
 from services.metering.body import Memory
 from services.metering.forms import Limits
 from services.metering.ingest import Ingest
+from services.metering.projector import BlockProjection
 from services.metering.publisher import Publisher
 from services.metering.readings_api import BodyLimits, readings_router
 from services.metering.receipts import Receipts
@@ -48,14 +51,56 @@ def build(settings: MeteringSettings, roles: Collection[str]) -> tuple[FastAPI, 
     app = FastAPI(openapi_url=None)
     if "api" in roles:
         app = build_api(settings, engine, Authenticator(settings.trusted_issuers, settings.service))
+    projecting = Projecting(settings, engine) if "project" in roles else None
     app.router.routes.extend(
-        ops_routes(is_ready=partial(unready_database, engine), unpublished=partial(relay.count_unpublished, engine))
+        ops_routes(
+            is_ready=lambda: unready_database(engine) + (projecting.unready() if projecting else []),
+            projections=lambda: [projecting.status()] if projecting else [],
+            unpublished=partial(relay.count_unpublished, engine),
+        )
     )
 
     async def publish() -> None:
-        await relay.relay(engine, topic=RELAYED_TOPIC, source=settings.service, bootstrap=settings.kafka_bootstrap)
+        service, bootstrap = settings.service, settings.kafka_bootstrap
+        await relay.relay(engine, topic=RELAYED_TOPIC, source=service, bootstrap=bootstrap)
 
-    return app, [publish] if "relay" in roles else []
+    tasks: list[Task] = [publish] if "relay" in roles else []
+    return app, [*tasks, projecting.project] if projecting else tasks
+
+
+class Projecting:
+    """The role `project`: keeps the quarter-hour store, and says how far it has come."""
+
+    def __init__(self, settings: MeteringSettings, engine: Engine) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._progress = Progress()
+        self._projection = BlockProjection(
+            engine=engine,
+            database_url=settings.database_url.get_secret_value(),
+            partition_count=load_topics(settings.topics_profile)[store.TOPIC].partitions,
+        )
+
+    async def project(self) -> None:
+        """Keep the store up to date until cancelled."""
+        try:
+            await consume(
+                self._projection,
+                service=self._settings.service,
+                bootstrap=self._settings.kafka_bootstrap,
+                replica=self._settings.replica,
+                progress=self._progress,
+            )
+        finally:
+            self._projection.close()
+
+    def unready(self) -> list[str]:
+        """Return why it cannot work now."""
+        return unready_projections([self._progress])
+
+    def status(self) -> ProjectionStatus:
+        """Return how far it has come."""
+        return projection_status(self._engine, self._projection, self._progress)
 
 
 def build_api(settings: MeteringSettings, engine: Engine, authenticator: Authenticator) -> FastAPI:

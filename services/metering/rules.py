@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
 from typing import Final
 from uuid import UUID
@@ -95,6 +95,8 @@ def _check_message(event: ReadingsRecorded, sender: Sender, *, now: datetime, bo
         _check_uuid(event.message_id)
     if event.source_at.tzinfo is None:
         raise Refused("source_at needs a time zone, such as a Z at its end")
+    if event.source_at < datetime.combine(bounds.oldest_day, time(0), UTC):
+        raise Refused(f"source_at is before {bounds.oldest_day}")
     if event.source_at > now + bounds.source_ahead:
         raise Refused("source_at lies in the future; it would outrank every later correction")
     if not 0 <= event.source_sequence < 2**63:
@@ -170,8 +172,8 @@ def _check_quality(runs: tuple[int, ...], is_missing: NDArray[np.bool_]) -> tupl
 
 
 def _check_factor(runs: tuple[int, ...], channel: Channel, is_missing: NDArray[np.bool_]) -> tuple[int, ...]:
-    if not runs:
-        return runs
+    if not any(runs[0::2]):
+        return ()
     if channel.quantity is not Quantity.GAS_ENERGY:
         raise Refused("only gas energy (kWh) has a gas factor")
     codes = expand_runs("gas_factor", runs, len(is_missing), greatest=max(GasFactor))

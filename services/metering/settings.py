@@ -35,4 +35,4 @@ class MeteringSettings(Settings):
     oldest_day: date = date(2000, 1, 1)
     days_ahead: int = 1
     source_ahead_seconds: int = 86_400
-    max_block_days: PositiveInt = 1_200
+    max_block_days: PositiveInt = 4_000
