@@ -18,8 +18,9 @@ from eventlog.trust import Authenticator, Caller, answer_refusals, require
 from market.local_time import BRUSSELS
 from market.portal_words import Language
 from services.export.domain.ledger import Delivery
+from services.export.domain.question import Found, Question
 from services.export.files.portal_csv import file_name, write_portal_csv
-from services.export.handlers import Found, Question, find, write_in_ledger
+from services.export.handlers import find, write_in_ledger
 from services.export.metering_client import MeteringClient
 from services.export.questions import asked_by_query
 from services.export.readings_json import write_points, write_readings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
@@ -12,10 +12,10 @@ from sqlalchemy import Engine
 from eventlog import event_store
 from eventlog.events import DataDelivered
 from eventlog.problems import Problem
-from market.channel import Direction, Energy, MeterKind
-from market.ean import Ean
+from market.channel import Energy
 from services.export.domain.assembly import assemble, whole_months
 from services.export.domain.ledger import Delivery, enter, stream_of
+from services.export.domain.question import Found, Question
 from services.export.domain.series import Block, Granularity, Series
 from services.export.metering_client import MeteringClient
 from services.export.store import lock_ledger, newest_entry
@@ -31,27 +31,6 @@ class WrongGranularity(Problem):
 
     def __init__(self, message: str) -> None:
         super().__init__(400, "WrongGranularity", message)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """Which values are asked for; days are local (gas: gas days), both inside. `direction` None is all of them."""
-
-    ean: Ean
-    first_day: date
-    last_day: date
-    granularity: Granularity
-    direction: Direction | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """The series that answer a question; `question` with whole months where it asks for months."""
-
-    question: Question
-    energy: Energy
-    meter_kind: MeterKind
-    series: list[Series]
 
 
 async def find(metering: MeteringClient, question: Question, *, today: date) -> Found | None:

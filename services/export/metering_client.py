@@ -14,24 +14,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from eventlog.problems import Problem
 from eventlog.trust import ServiceToken
-from market.channel import Energy
 from market.ean import Ean
 from services.export.arrow_blocks import UnknownBlocks, read_blocks
+from services.export.domain.question import Point
 from services.export.domain.series import Block
 
 _SCOPE: Final = "blocks.read"
 _log: Final = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """A point that has readings, between two local (gas) days, both inside."""
-
-    ean: str
-    energy: Energy
-    meter_kind: str
-    first_day: date
-    last_day: date
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from eventlog.problems import Problem
 from market.channel import Direction
 from market.day import parse_day
 from market.ean import Ean, parse_ean
+from services.export.domain.question import Question
 from services.export.domain.series import Granularity
-from services.export.handlers import Question
 from services.export.settings import ExportSettings
 
 FirstDay = Annotated[date, BeforeValidator(parse_day), Query(alias="from")]

@@ -14,9 +14,8 @@ from market.channel import MeterKind
 from market.portal_file import status_of
 from market.portal_words import Status
 from market.quality import GasFactor, Quality
+from services.export.domain.question import Found, Point
 from services.export.domain.series import Series, Slice
-from services.export.handlers import Found
-from services.export.metering_client import Point
 
 _STATES: Final = {
     Status.READ: "READ",
