@@ -88,7 +88,7 @@ def apply(slices: Slices, blocks: Rows, messages: Messages, picks: Rows) -> NDAr
     _take(slices.source_sequence, blocks, wins, messages.source_sequence[picks, None])
     _take(slices.content_hash, blocks, wins, messages.content_hash[picks, None])
     _take(slices.recorded_at, blocks, changes, messages.recorded_at[picks, None])
-    return np.count_nonzero(changes, axis=1)
+    return np.asarray(np.count_nonzero(changes, axis=1), dtype=np.intp)
 
 
 def _words(values: NDArray[np.int32], quality: NDArray[np.uint8], factor: NDArray[np.uint8]) -> NDArray[np.int64]:

@@ -69,6 +69,7 @@ def current_blocks(engine: Engine, keys: Collection[BlockKey]) -> pa.Table:
     wanted = func.unnest(
         _array(eans, BigInteger()), _array(channels, SmallInteger()), _array(days, Date()), _array(meters, Text())
     ).table_valued("ean", "channel", "day", "meter_id", name="wanted")
+    wanted = wanted.render_derived()
     is_wanted = (
         (place.ean == wanted.c.ean)
         & (place.channel == wanted.c.channel)

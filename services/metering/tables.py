@@ -94,9 +94,8 @@ block: Final = Table(
         "runs of (count uint8, µs since 1970 UTC int64): append time of the record that last changed each slice, 0 "
         "where none did; empty where that is recorded_at for every present slice and 0 for the missing ones",
     ),
-    _column(
-        "input_count", Integer(), "different messages about this block; with more than one, all are in block_input"
-    ),
+    _column("input_count", Integer(), "different messages about this block"),
+    _column("has_inputs", Boolean(), "whether they are in block_input; else the only one is this row itself"),
     _column("record_partition", Integer(), "partition of meter-readings that holds this point"),
     _column("record_offset", BigInteger(), "offset of the record that last changed a slice, or made the block"),
     Index("block_record", "record_partition", "record_offset"),

@@ -1,0 +1,122 @@
+"""What a reading must be for the store to keep it: each rule over a whole run at once, and the reason when broken.
+
+Ingest says the same to senders in kinder words; what stands here keeps the store whole whoever wrote to the topic.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from market.channel import BY_CODE, Quantity, Resolution
+from market.local_time import slice_count
+from market.quality import GasFactor, Quality
+from services.metering.blocks import day_from_number
+
+_WIDTH: Final = 4
+_OLDEST_DAY: Final = date(1990, 1, 1)
+_NEWEST_DAY: Final = date(2199, 12, 31)
+_OLDEST_SOURCE: Final = datetime(1990, 1, 1, tzinfo=UTC)
+_NEWEST_SOURCE: Final = datetime(2200, 1, 1, tzinfo=UTC)
+_TEXT_BYTES: Final = {"message_id": 100, "source": 100, "meter_id": 64}
+_MONTHLY: Final = [code for code, channel in BY_CODE.items() if channel.resolution is Resolution.MONTHLY]
+_WITH_FACTOR: Final = [code for code, channel in BY_CODE.items() if channel.quantity is Quantity.GAS_ENERGY]
+
+
+def check_readings(frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, str]]:
+    """Return the readings that can be kept, and why the others cannot, by their `row`.
+
+    Takes what `decode` gives, with the key of each record in `key`. Adds `spoken_count`, how many slices a reading is
+    about, and `slice_count`, how many its day has.
+    """
+    kept, refused = _split(frame, _NAME_RULES)
+    counted = kept.with_columns(
+        (pl.col("values").bin.size() // _WIDTH).cast(pl.Int64).alias("spoken_count"),
+        pl.Series("slice_count", _slice_counts(kept), dtype=pl.Int64),
+    )
+    kept, more = _split(counted, _SLICE_RULES)
+    return kept, refused | more
+
+
+def _split(frame: pl.DataFrame, rules: list[tuple[pl.Expr, str]]) -> tuple[pl.DataFrame, dict[int, str]]:
+    """Return the rows that break no rule, and the first broken rule of each other."""
+    reasons = pl.coalesce(*(pl.when(is_broken).then(pl.lit(reason)) for is_broken, reason in rules))
+    judged = frame.with_columns(reasons.alias("reason"))
+    if judged["reason"].null_count() == len(frame):
+        return frame, {}
+    bad = judged.filter(pl.col("reason").is_not_null())
+    kept = judged.filter(pl.col("reason").is_null()).drop("reason")
+    return kept, dict(zip(bad["row"].to_list(), bad["reason"].to_list(), strict=True))
+
+
+def _slice_counts(frame: pl.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Return how many slices the calendar gives each row's day."""
+    channels = frame["channel"].to_numpy().astype(np.int64)
+    days = frame["day"].to_physical().to_numpy().astype(np.int64)
+    distinct, inverse = np.unique((channels << 32) | days, return_inverse=True)
+    counts = [_slice_count(int(each >> 32), int(each & 0xFFFFFFFF)) for each in distinct]
+    return np.array(counts, dtype=np.int64)[inverse]
+
+
+def _slice_count(code: int, day: int) -> int:
+    channel = BY_CODE[code]
+    return slice_count(channel.energy, channel.resolution, day_from_number(day))
+
+
+def _is_bad_text(name: str, greatest: int) -> pl.Expr:
+    text = pl.col(name)
+    return (text.str.len_bytes() > greatest) | text.str.contains("\0", literal=True)
+
+
+def _are_bad_runs(name: str, greatest_code: int) -> pl.Expr:
+    """Not pairs of a known code and a count, or not for as many slices as there are values; empty is neither."""
+    runs = pl.col(name)
+    codes, counts = runs.list.gather_every(2, 0), runs.list.gather_every(2, 1)
+    spoken = pl.col("spoken_count")
+    # A count beyond the slices is refused before the sum is looked at: a sum could wrap around.
+    is_bad = (
+        (codes.list.min() < 0)
+        | (codes.list.max() > greatest_code)
+        | (counts.list.min() < 1)
+        | (counts.list.max() > spoken)
+        | (counts.list.sum() != spoken)
+    )
+    return (runs.list.len() % 2 == 1) | ((runs.list.len() > 0) & is_bad)
+
+
+_NAME_RULES: Final = [
+    (pl.col("ean").cast(pl.Binary) != pl.col("key"), "the EAN is not that of the key"),
+    (pl.col("meter_kind") == 0, "the kind of meter is unknown"),
+    (pl.col("channel") < 0, "the channel is unknown"),
+    *(
+        (_is_bad_text(name, greatest), f"{name} is longer than {greatest} bytes or holds a NUL")
+        for name, greatest in _TEXT_BYTES.items()
+    ),
+    (
+        ~pl.col("source_at").is_between(_OLDEST_SOURCE, _NEWEST_SOURCE),
+        "source_at is no instant of this or the last century",
+    ),
+    (~pl.col("day").is_between(_OLDEST_DAY, _NEWEST_DAY), "the day is none of this or the last century"),
+    (
+        pl.col("channel").is_in(_MONTHLY) & (pl.col("day").dt.day() != 1),
+        "a month is not given by its first day",
+    ),
+    (pl.col("values").bin.size() % _WIDTH != 0, "the values are not whole 32-bit numbers"),
+]
+_SLICE_RULES: Final = [
+    (pl.col("spoken_count") == 0, "there are no values"),
+    (
+        (pl.col("first_slice") < 0) | (pl.col("first_slice") + pl.col("spoken_count") > pl.col("slice_count")),
+        "the slices do not fit into the day",
+    ),
+    (pl.col("quality").list.len() == 0, "there is no quality"),
+    (_are_bad_runs("quality", max(Quality)), "the quality does not fit the values"),
+    (_are_bad_runs("gas_factor", max(GasFactor)), "the gas factor does not fit the values"),
+    (
+        (pl.col("gas_factor").list.len() > 0) & ~pl.col("channel").is_in(_WITH_FACTOR),
+        "the channel has no gas factor",
+    ),
+]

@@ -1,0 +1,106 @@
+"""Readings on `meter-readings` become blocks: a whole run at a time, in one transaction with its checkpoint."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Engine
+
+from eventlog import checkpoint, dead_letter, metrics
+from eventlog.checkpoint import Claim
+from eventlog.projection import Applied, Run
+from services.metering import block_writer, stage
+from services.metering.block_writer import Written
+from services.metering.outbox import outbox_rows
+from services.metering.run_table import Readings, read_run
+from services.metering.store import PROJECTION, TOPIC
+from services.metering.store_metrics import BLOCKS, CONFLICTS
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class BlockProjection:
+    """The quarter-hour store as a projection of `meter-readings`; `partition_count` is the topic's.
+
+    `engine` serves the claims, `database_url` the runs, by ADBC: as many connections as runs are applied at a time.
+    With `publishes` each run leaves its events in the outbox; a rebuild has it false. `name` and `topic` are those of
+    the checkpoint.
+    """
+
+    engine: Engine
+    database_url: str
+    partition_count: int
+    publishes: bool = True
+    name: str = PROJECTION
+    topic: str = TOPIC
+    _idle: list[Any] = field(default_factory=list, repr=False)
+
+    def claim(self, partition: int, owner: str) -> Claim:
+        return checkpoint.claim_evicting(
+            self.engine, projection=self.name, topic=self.topic, partition=partition, owner=owner
+        )
+
+    def apply(self, claim: Claim, run: Run) -> Applied:
+        readings = read_run(run, partition_count=self.partition_count)
+        prepared = [block_writer.prepare(group) for group in readings.groups]
+        with self._transaction() as cursor:
+            checkpoint.advance_adbc(cursor, claim, run.next_offset)
+            written = block_writer.write(cursor, prepared)
+            self._park(cursor, run, readings)
+            if self.publishes:
+                stage.append_events(cursor, outbox_rows(run, readings, written))
+        _note(run, written)
+        return Applied(
+            applied_count=written.new_count + written.revised_count + written.unchanged_count,
+            redelivered_count=written.repeated_count,
+            parked_count=len(readings.refused),
+        )
+
+    def close(self) -> None:
+        """Close the connections that no run is using."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _park(self, cursor: Any, run: Run, readings: Readings) -> None:
+        for place, reason in sorted(readings.refused.items()):
+            dead_letter.park_adbc(cursor, self.name, run.records[place], reason)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Any]:
+        """Lend a cursor; commit at the end. After an error the connection is not used again."""
+        connection = self._idle.pop() if self._idle else self._connect()
+        note_seconds = metrics.transaction_timer()
+        try:
+            with connection.cursor() as cursor:
+                yield cursor
+            connection.commit()
+        except BaseException:
+            connection.close()
+            raise
+        finally:
+            note_seconds()
+        self._idle.append(connection)
+
+    def _connect(self) -> Any:
+        return stage.connect(self.database_url, application_name=f"metering-{self.name}")
+
+
+def _note(run: Run, written: Written) -> None:
+    BLOCKS.labels("new").inc(written.new_count)
+    BLOCKS.labels("revised").inc(written.revised_count)
+    BLOCKS.labels("unchanged").inc(written.unchanged_count)
+    BLOCKS.labels("repeated").inc(written.repeated_count)
+    if written.conflict_count:
+        CONFLICTS.inc(written.conflict_count)
+        _log.warning(
+            "%d message(s) with the id of another one, in %s/%d before offset %d",
+            written.conflict_count,
+            run.topic,
+            run.partition,
+            run.next_offset,
+        )
