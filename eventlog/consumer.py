@@ -109,7 +109,8 @@ async def consume(
 
 
 def _consumer(projection: Projection, service: str, bootstrap: str, replica: str) -> AIOKafkaConsumer:
-    group = f"{service}.{projection.name}"
+    # The topic too: a static member that comes back is given its old partitions, whatever it subscribes to now.
+    group = f"{service}.{projection.name}.{projection.topic}"
     return AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
         client_id=f"{group}-{replica}",
@@ -213,9 +214,7 @@ class _Member:
         )
 
     async def _apply_all(self, runs: dict[TopicPartition, tuple[_Held, Sequence[Record]]]) -> None:
-        async with asyncio.TaskGroup() as group:
-            for tp, (held, records) in runs.items():
-                group.create_task(self._apply(tp, held, records))
+        await asyncio.gather(*(self._apply(tp, held, records) for tp, (held, records) in runs.items()))
 
     async def _apply(self, tp: TopicPartition, held: _Held, records: Sequence[Record]) -> None:
         async with self._free:

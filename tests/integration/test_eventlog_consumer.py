@@ -1,0 +1,194 @@
+"""A member of a projection's group, on a real broker and a real database: each record once, whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+
+import psycopg
+import pytest
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from sqlalchemy import BigInteger, Column, Engine, Integer, MetaData, Table, insert, select
+
+from eventlog import checkpoint
+from eventlog.checkpoint import Claim
+from eventlog.consumer import Progress, consume
+from eventlog.database import create_engine, create_tables
+from eventlog.probes import projection_status
+from eventlog.projection import Applied, ProjectionStopped, Run
+from tests.topics import make_topic, new_name, send, until
+
+pytestmark = pytest.mark.integration
+
+own = MetaData()
+applied = Table("applied", own, Column("partition", Integer), Column("record_offset", BigInteger))
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    engine = create_engine(database_url, application_name="test")
+    create_tables(engine, own)
+    yield engine
+    engine.dispose()
+
+
+@dataclass
+class Offsets:
+    """Writes down each offset it is given, so that a record applied twice shows."""
+
+    engine: Engine
+    topic: str
+    name: str = "offsets"
+    runs: list[tuple[int, int, int]] = field(default_factory=list)
+
+    def claim(self, partition: int, owner: str) -> Claim:
+        return checkpoint.claim_evicting(
+            self.engine, projection=self.name, topic=self.topic, partition=partition, owner=owner
+        )
+
+    def apply(self, claim: Claim, run: Run) -> Applied:
+        with self.engine.begin() as tx:
+            checkpoint.advance(tx, claim, run.next_offset)
+            rows = [{"partition": each.partition, "record_offset": each.offset} for each in run.records]
+            tx.execute(insert(applied), rows)
+        self.runs.append((run.partition, run.first_offset, run.next_offset))
+        return Applied(applied_count=len(rows))
+
+
+@contextlib.asynccontextmanager
+async def consuming(projection: Offsets, bootstrap: str, progress: Progress, **options: int) -> AsyncIterator[None]:
+    task = asyncio.create_task(
+        consume(projection, service="test", bootstrap=bootstrap, replica="0", progress=progress, **options)
+    )
+    try:
+        yield
+        assert not task.done(), task.exception()
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def counts(engine: Engine) -> Counter[tuple[int, int]]:
+    with engine.begin() as tx:
+        return Counter((row.partition, row.record_offset) for row in tx.execute(select(applied)))
+
+
+def has(engine: Engine, count: int) -> bool:
+    return sum(counts(engine).values()) >= count
+
+
+def values(count: int, first: int = 0) -> list[bytes]:
+    return [b"%d" % number for number in range(first, first + count)]
+
+
+async def test_a_member_waits_for_its_topic_and_is_ready_without_any_record(
+    engine: Engine, kafka_bootstrap: str
+) -> None:
+    progress, projection = Progress(), Offsets(engine, new_name())
+    async with consuming(projection, kafka_bootstrap, progress):
+        await make_topic(kafka_bootstrap, 2, projection.topic)
+        await until(lambda: progress.is_joined and not progress.unclaimed_count and len(progress.end_offsets) == 2)
+        status = await asyncio.to_thread(projection_status, engine, projection, progress)
+        assert (status.lag, status.parked, status.checkpoints) == (0, 0, {0: 0, 1: 0})
+        await send(kafka_bootstrap, projection.topic, values(10))
+        await until(lambda: has(engine, 10))
+
+
+async def test_each_record_is_applied_once_over_several_partitions_and_a_restart(
+    engine: Engine, kafka_bootstrap: str
+) -> None:
+    topic = await make_topic(kafka_bootstrap, 4)
+    await send(kafka_bootstrap, topic, values(500))
+    for first, last in ((500, 1000), (1000, 1500)):
+        progress, projection = Progress(), Offsets(engine, topic)
+        async with consuming(projection, kafka_bootstrap, progress, max_run_records=40, concurrent_run_count=2):
+            await send(kafka_bootstrap, topic, values(500, first))
+            await until(lambda last=last: has(engine, last))
+            await until(lambda p=projection, q=progress: projection_status(engine, p, q).lag == 0)
+        assert max(after - before for _, before, after in projection.runs) <= 40
+    assert set(counts(engine).values()) == {1}
+    with engine.begin() as tx:
+        assert sum(checkpoint.read(tx, projection="offsets", topic=topic).values()) == 1500
+
+
+async def test_sessions_ended_by_the_server_lose_and_double_nothing(
+    engine: Engine, kafka_bootstrap: str, postgres_admin_url: str
+) -> None:
+    topic = await make_topic(kafka_bootstrap, 2)
+    progress, projection = Progress(), Offsets(engine, topic)
+    role = engine.url.username
+
+    def end_sessions() -> None:
+        with psycopg.connect(postgres_admin_url) as admin:
+            admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = %s", (role,))
+
+    async with consuming(projection, kafka_bootstrap, progress, max_run_records=5):
+        for number in range(4):
+            await send(kafka_bootstrap, topic, values(200, number * 200))
+            await asyncio.to_thread(end_sessions)
+        await until(lambda: has(engine, 800))
+    assert set(counts(engine).values()) == {1}
+    assert len(counts(engine)) == 800
+
+
+async def test_an_unknown_outcome_is_asked_of_the_database(engine: Engine, kafka_bootstrap: str) -> None:
+    topic = await make_topic(kafka_bootstrap, 1)
+    answers = iter([True, False, True])
+
+    class CutOff(Offsets):
+        def apply(self, claim: Claim, run: Run) -> Applied:
+            if next(answers, False):
+                super().apply(claim, run)  # committed, and then the answer is lost
+                raise ConnectionResetError
+            return super().apply(claim, run)
+
+    async with consuming(CutOff(engine, topic), kafka_bootstrap, Progress(), max_run_records=3):
+        await send(kafka_bootstrap, topic, values(12))
+        await until(lambda: has(engine, 12))
+    assert counts(engine) == {(0, offset): 1 for offset in range(12)}
+
+
+async def test_a_fault_of_the_projection_ends_it(engine: Engine, kafka_bootstrap: str) -> None:
+    topic = await make_topic(kafka_bootstrap, 1)
+
+    class Broken(Offsets):
+        def apply(self, claim: Claim, run: Run) -> Applied:
+            raise KeyError("ours")
+
+    await send(kafka_bootstrap, topic, values(1))
+    with pytest.raises(KeyError, match="ours"):
+        await asyncio.wait_for(
+            consume(Broken(engine, topic), service="test", bootstrap=kafka_bootstrap, replica="0"), 60
+        )
+
+
+async def test_offsets_that_are_gone_stop_the_projection(engine: Engine, kafka_bootstrap: str) -> None:
+    topic = await make_topic(kafka_bootstrap, 1)
+    await send(kafka_bootstrap, topic, values(10))
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap)
+    await admin.start()
+    await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(before_offset=5)})
+    await admin.close()
+    with pytest.raises(ProjectionStopped, match=f"{topic}/0, offset 0: the log does not hold this offset"):
+        await asyncio.wait_for(
+            consume(Offsets(engine, topic), service="test", bootstrap=kafka_bootstrap, replica="0"), 60
+        )
+    assert not counts(engine)
+
+
+async def test_a_hole_in_the_log_is_not_stepped_over(engine: Engine, kafka_bootstrap: str) -> None:
+    topic = await make_topic(kafka_bootstrap, 1)
+    async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap, transactional_id=topic) as producer:
+        for value in values(2):
+            async with producer.transaction():  # its end takes an offset of its own: the hole
+                await producer.send_and_wait(topic, value, partition=0)
+    with pytest.raises(ProjectionStopped, match=f"{topic}/0, offset 1: the broker does not deliver this offset"):
+        await asyncio.wait_for(
+            consume(Offsets(engine, topic), service="test", bootstrap=kafka_bootstrap, replica="0"), 60
+        )
+    assert counts(engine) == {(0, 0): 1}
