@@ -152,6 +152,15 @@ def test_the_peak_of_the_running_month_is_the_highest_so_far() -> None:
     assert [(entry.value, entry.is_running) for entry in peak.slices] == [(400, True)]
 
 
+def test_a_delivered_peak_stands_where_the_quarters_give_none() -> None:
+    delivered = block("OFFTAKE_PEAK_MONTHLY", date(2026, 11, 1), [3400])
+    month = {"granularity": Granularity.MONTH, "first": date(2026, 11, 1), "last": date(2026, 11, 30)}
+    [alone] = series(delivered, **month)  # type: ignore[arg-type]
+    assert [entry.value for entry in alone.slices] == [3400]
+    [derived] = series(delivered, *november(QUARTERS, 853), **month)  # type: ignore[arg-type]
+    assert [entry.value for entry in derived.slices] == [3412]
+
+
 def test_an_injection_peak_leaves_only_when_it_is_asked_for() -> None:
     blocks = (*november(QUARTERS, 100), *november(INJECTED, 50))
     month = {"granularity": Granularity.MONTH, "first": date(2026, 11, 1), "last": date(2026, 11, 30)}

@@ -42,19 +42,22 @@ def totals(days: Sequence[date], cells: Sequence[Cell], today: date) -> list[Mon
 def peaks(meter: Meter, energy: Energy, direction: Direction, today: date) -> tuple[Channel, list[Month]] | None:
     """The month peaks in W, in thousandths: 4 x the highest quarter in Wh, of gas the highest hour.
 
-    None where the meter has no such readings.
+    Where the slices do not give one, the peak that the meter delivered. None where the meter has neither.
     """
-    quantity, resolution, peak = _KINDS_OF_PEAK[energy]
+    quantity, resolution, peak_quantity = _KINDS_OF_PEAK[energy]
     source = Channel(direction, quantity, Register.TOTAL, resolution)
-    if not meter.has(source):
+    peak = Channel(direction, peak_quantity, Register.TOTAL, Resolution.MONTHLY)
+    if not (meter.has(source) or meter.has(peak)):
         return None
     days = meter.days()
     months = []
     for month, indexes in _by_month(days):
         is_running = today < next_month_start(month)
         cells = [cell for index in indexes for cell in meter.cells(source, days[index])]
-        months.append(Month(month, _highest(cells, _SLICES_AN_HOUR[energy], is_running=is_running), is_running))
-    return Channel(direction, peak, Register.TOTAL, Resolution.MONTHLY), months
+        derived = _highest(cells, _SLICES_AN_HOUR[energy], is_running=is_running)
+        [delivered] = meter.cells(peak, month)
+        months.append(Month(month, delivered if derived.milli is None else derived, is_running))
+    return peak, months
 
 
 def _highest(cells: Sequence[Cell], slices_an_hour: int, *, is_running: bool) -> Cell:
