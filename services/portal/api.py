@@ -16,6 +16,7 @@ from market.ean import InvalidEan, parse_ean
 from services.portal.doors import Doors
 from services.portal.drawing import Drawer
 from services.portal.exports import Export, NoData
+from services.portal.partial_days import days_to_complete, with_partial_days
 from services.portal.periods import Period, View, parse_day, period_of
 from services.portal.point_page import content, granularities, nearest_data, notes, period_title
 from services.portal.readings import Point, Readings
@@ -137,8 +138,16 @@ class Points:
         for granularity in granularities(point.energy, period.view):
             readings = await self.export.readings(viewer.token, point.ean, period, granularity)
             if readings is not None and readings.series:
-                return readings
+                return await self._with_partial_days(readings, viewer, point, period)
         return None
+
+    async def _with_partial_days(self, readings: Readings, viewer: Viewer, point: Point, period: Period) -> Readings:
+        """The same, and what there is of the days that are not complete."""
+        span = None if period.view is View.DAY else days_to_complete(readings, point, period)
+        if span is None:
+            return readings
+        fine = await self.export.readings(viewer.token, point.ean, span, _FILES[point.energy][0])
+        return readings if fine is None else with_partial_days(readings, fine)
 
     def _no_data(self, request: Request, point: Point) -> Refusal:
         words = words_for(request)

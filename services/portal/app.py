@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -56,7 +56,9 @@ def create_app(settings: PortalSettings) -> Starlette:
     )
 
 
-def _lifespan(engine: Engine, client: httpx.AsyncClient, drawer: Drawer):  # type: ignore[no-untyped-def]
+def _lifespan(
+    engine: Engine, client: httpx.AsyncClient, drawer: Drawer
+) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         create_tables(engine, metadata)

@@ -12,7 +12,7 @@ from typing import Any
 
 from market.channel import Resolution
 from market.local_time import BRUSSELS
-from services.portal.charts import Chart
+from services.portal.charts import Chart, Look
 from services.portal.wording import Wording
 
 Spec = dict[str, Any]
@@ -31,7 +31,7 @@ class Size:
     font: int
 
 
-WIDE = Size(name="wide", width=860, height=230, hours=2, days=1, font=12)
+WIDE = Size(name="wide", width=860, height=230, hours=3, days=1, font=12)
 NARROW = Size(name="narrow", width=330, height=210, hours=6, days=5, font=13)
 
 
@@ -61,7 +61,7 @@ def vega_lite(chart: Chart, words: Wording, size: Size) -> Spec:
             },
             "y2": {"field": "y2"},
         },
-        "layer": [*_gap_layers(chart, low, high), *_bar_layers(chart, size), *_rules(chart, low, high)],
+        "layer": [*_gap_layers(chart, low, high), *_bar_layers(chart, size), *_rules(chart, words, low, high)],
     }
 
 
@@ -141,7 +141,7 @@ def _gap_layers(chart: Chart, low: float, high: float) -> list[Spec]:
 def _bar_layers(chart: Chart, size: Size) -> list[Spec]:
     between = 0.5 if len(chart.slots) > 40 else size.width / max(len(chart.slots), 1) * 0.08
     layers = []
-    for kind, is_estimated in chart.kinds:
+    for kind, look in chart.looks:
         values = [
             {
                 "x": _place(chart, bar.slot, is_end=False),
@@ -150,16 +150,18 @@ def _bar_layers(chart: Chart, size: Size) -> list[Spec]:
                 "y2": _number(bar.high),
             }
             for bar in chart.bars
-            if (bar.kind, bar.is_estimated) == (kind, is_estimated)
+            if (bar.kind, bar.look) == (kind, look)
         ]
         mark: Spec = {"type": "rect", "xOffset": between, "x2Offset": -between, "fill": "gray"}
-        if is_estimated:
+        if look is Look.ESTIMATED:
             mark["fill"] = f"url(#estimated_{kind})"
-        layers.append(_layer(f"estimated_{kind}" if is_estimated else kind, values, mark))
+        if look is Look.PARTIAL:
+            mark["strokeDash"] = [3, 2]
+        layers.append(_layer(f"{look}{kind}", values, mark))
     return layers
 
 
-def _rules(chart: Chart, low: float, high: float) -> list[Spec]:
+def _rules(chart: Chart, words: Wording, low: float, high: float) -> list[Spec]:
     """The zero line, and a dashed line where the clock changes inside a day."""
     if not chart.slots:
         return []
@@ -169,6 +171,9 @@ def _rules(chart: Chart, low: float, high: float) -> list[Spec]:
     if changes and chart.resolution in _HAS_HOURS:
         values = [{"x": _place(chart, slot, is_end=False), "y": low, "y2": high} for slot in changes]
         layers.append(_layer("clock", values, {"type": "rule", "strokeDash": [4, 3]}, without=("x2",)))
+        said: Spec = {"type": "text", "text": words.say("clock_change"), "align": "left", "baseline": "top", "dx": 5}
+        places = [{"x": value["x"], "y": high} for value in values]
+        layers.append(_layer("change", places, said, without=("x2", "y2")))
     return layers
 
 
@@ -192,6 +197,7 @@ def _config(size: Size) -> Spec:
     return {
         "view": {"stroke": None},
         "font": "sans-serif",
+        "text": {"fontSize": size.font},
         "axis": {"aria": False, "labelFontSize": size.font, "labelPadding": 6, "domain": False, "tickSize": 4},
         "axisY": {"ticks": False},
     }

@@ -10,12 +10,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from itertools import groupby
 
 from market.channel import Direction, Quantity, Register, Resolution
-from services.portal.readings import Series
+from services.portal.readings import Series, Slice
 
 ZERO = Decimal(0)
+
+
+class Look(StrEnum):
+    """How a bar is filled: plain, striped, or an outline only for the sum of an incomplete day."""
+
+    MEASURED = ""
+    ESTIMATED = "estimated_"
+    PARTIAL = "partial_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +35,7 @@ class Bar:
     low: Decimal
     high: Decimal
     kind: str
-    is_estimated: bool
+    look: Look
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +75,11 @@ class Chart:
         return min((bar.low for bar in self.bars), default=ZERO)
 
     @property
-    def kinds(self) -> list[tuple[str, bool]]:
-        """The kinds of bars in it, with whether they are estimates; for the legend."""
-        return sorted({(bar.kind, bar.is_estimated) for bar in self.bars})
+    def looks(self) -> list[tuple[str, Look]]:
+        """The colours and looks of its bars, in the order of the series; for the legend."""
+        there = {(bar.kind, bar.look) for bar in self.bars}
+        kinds = dict.fromkeys(kind_of(entry) for entry in self.series)
+        return [(kind, look) for kind in kinds for look in Look if (kind, look) in there]
 
 
 def charts_of(series: Sequence[Series]) -> list[Chart]:
@@ -94,16 +105,17 @@ def _rank(series: Series) -> tuple[int, str]:
 
 def _without_doubles(series: list[Series]) -> list[Series]:
     """Leave out a day total where its day and night registers are there too: they would be stacked twice."""
-    split = {
-        (entry.channel.direction, entry.meter_id)
-        for entry in series
-        if entry.channel.register is not Register.TOTAL and entry.present
-    }
+    split = {_side(entry) for entry in series if entry.channel.register is not Register.TOTAL and entry.present}
+    totals = {_side(entry) for entry in series if entry.channel.register is Register.TOTAL}
     return [
         entry
         for entry in series
-        if (entry.channel.register is Register.TOTAL) != ((entry.channel.direction, entry.meter_id) in split)
-    ] or series
+        if _side(entry) not in totals or (_side(entry) in split) is (entry.channel.register is not Register.TOTAL)
+    ]
+
+
+def _side(series: Series) -> tuple[Direction, str]:
+    return series.channel.direction, series.meter_id
 
 
 def _chart(name: str, series: Sequence[Series]) -> Chart:
@@ -131,12 +143,19 @@ def _bars(slots: Sequence[tuple[datetime, datetime]], side: Sequence[Series], si
     night_first = sorted(side, key=lambda entry: (-entry.channel.register, entry.meter_id))
     for series in night_first:
         for entry in series.slices:
-            if entry.value is None:
+            value, look = _value_and_look(entry)
+            if value is None:
                 continue
-            low, high = reached[entry.start], reached[entry.start] + entry.value
+            low, high = reached[entry.start], reached[entry.start] + value
             reached[entry.start] = high
             ends = sorted((low * sign, high * sign))
-            yield Bar(place[entry.start], ends[0], ends[1], kind_of(series), entry.is_estimated)
+            yield Bar(place[entry.start], ends[0], ends[1], kind_of(series), look)
+
+
+def _value_and_look(entry: Slice) -> tuple[Decimal | None, Look]:
+    if entry.value is None and entry.partial is not None:
+        return entry.partial.value, Look.PARTIAL
+    return entry.value, Look.ESTIMATED if entry.is_estimated else Look.MEASURED
 
 
 def _gaps(slots: Sequence[tuple[datetime, datetime]], side: Sequence[Series], is_below: bool) -> Iterable[Gap]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import groupby
 
-from market.channel import Direction, Resolution
-from services.portal.charts import Chart
+from market.channel import Direction, Register, Resolution
+from services.portal.charts import Chart, Look
 from services.portal.readings import Readings, Series, Slice
 from services.portal.tables import titles
 from services.portal.wording import Wording
+
+_LEGEND = {Look.MEASURED: "legend_measured", Look.ESTIMATED: "legend_estimated", Look.PARTIAL: "legend_partial"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +26,13 @@ class LegendEntry:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """The total of one series, and how much of it is there."""
+    """The total of a direction and quantity of one meter, its day and night registers, and how much of it is there."""
 
     title: str
     value: str
     unit: str
     label: str
+    registers: tuple[str, ...]
     completeness: str
     estimated: str
     is_complete: bool
@@ -36,30 +40,32 @@ class Total:
 
 def legend(chart: Chart, words: Wording) -> list[LegendEntry]:
     """The entries that the drawing needs, no more."""
+    has_registers = any(entry.channel.register is not Register.TOTAL for entry in chart.series)
     entries = []
-    for kind, is_estimated in chart.kinds:
-        name, _, night = kind.partition("_")
-        text = words.say(f"direction_{name.upper()}")
-        if night or f"{name}_night" in {each for each, _ in chart.kinds}:
-            text = f"{text} {words.say('register_NIGHT' if night else 'register_DAY')}"
-        key = "legend_estimated" if is_estimated else "legend_measured"
-        entries.append(LegendEntry(f"estimated_{kind}" if is_estimated else kind, words.say(key, name=text)))
+    for kind, look in chart.looks:
+        direction, _, night = kind.partition("_")
+        name = words.say(f"direction_{direction.upper()}")
+        if has_registers:
+            name = f"{name} {words.say('register_NIGHT' if night else 'register_DAY')}"
+        entries.append(LegendEntry(f"{look}{kind}", words.say(_LEGEND[look], name=name)))
     if chart.gaps:
-        entries.append(LegendEntry("missing", words.say("legend_missing")))
+        is_daily = chart.resolution is Resolution.DAILY
+        entries.append(LegendEntry("missing", words.say("legend_missing_days" if is_daily else "legend_missing")))
     return entries
 
 
-def summary(chart: Chart, readings: Readings, words: Wording) -> str:
-    """The chart in two or three sentences per series: total, highest value and when, what is missing."""
+def summary(chart: Chart, readings: Readings, words: Wording) -> list[str]:
+    """The chart in words, a few sentences per series: total, highest value and when, what is missing."""
     names = titles(chart.series, words)
-    return " ".join(_sentence(names[i], entry, readings, words) for i, entry in enumerate(chart.series))
+    return [_sentence(name, entry, readings, words) for name, entry in zip(names, chart.series, strict=True)]
 
 
 def totals(charts: Sequence[Chart], words: Wording) -> list[Total]:
-    """A total per series, in the order of the charts."""
+    """A total per direction, quantity and meter, in the order of the charts."""
     series = [entry for chart in charts for entry in chart.series]
-    names = titles(series, words)
-    return [_total(names[i], entry, words) for i, entry in enumerate(series)]
+    named = zip(titles(series, words, with_register=False), series, strict=True)
+    groups = [(title, [entry for _, entry in group]) for title, group in groupby(named, key=lambda pair: pair[0])]
+    return [_total(title, group, words) for title, group in groups]
 
 
 def chart_title(chart: Chart, words: Wording) -> str:
@@ -82,33 +88,45 @@ def _sentence(name: str, series: Series, readings: Readings, words: Wording) -> 
         when = _moment(highest, series, readings, words)
         parts.append(words.say("chart_highest", value=words.number(highest.value), unit=series.unit, when=when))
     if series.missing:
-        slices = words.say(f"slices_{series.channel.resolution.name}")
-        parts.append(words.say("chart_missing", count=series.missing, slices=slices))
+        parts.append(words.count(f"chart_missing_{series.channel.resolution.name}", series.missing))
     return " ".join(parts)
 
 
 def _moment(entry: Slice, series: Series, readings: Readings, words: Wording) -> str:
     if series.channel.resolution in (Resolution.DAILY, Resolution.MONTHLY):
         return words.short_day(readings.day_of(entry.start))
-    season = words.season(entry.start)
-    return f"{words.clock(entry.start)} {season}".strip()
+    return f"{words.clock(entry.start)} {words.season(entry.start)}".strip()
 
 
-def _total(title: str, series: Series, words: Wording) -> Total:
-    slices = words.say(f"slices_{series.channel.resolution.name}")
-    counts = {"expected": series.expected, "present": series.present, "missing": series.missing, "slices": slices}
+def _total(title: str, group: Sequence[Series], words: Wording) -> Total:
+    """The total of one series, or of the day and night registers together."""
+    first = group[0]
+    parts = [entry.total for entry in group if entry.total is not None]
+    value = sum(parts, start=Decimal(0)) if len(parts) == len(group) else None
+    estimated = max(entry.estimated for entry in group)
+    worst = max(group, key=lambda entry: entry.missing)
+    slices = words.say(f"slices_{first.channel.resolution.name}")
+    counts = {"expected": worst.expected, "present": worst.present, "missing": worst.missing, "slices": slices}
     return Total(
         title=title,
-        value="" if series.total is None else words.number(series.total),
-        unit=series.unit,
-        label=words.say(_label(series)),
-        completeness=words.say("complete" if series.is_complete else "incomplete", **counts),
-        estimated=words.count("estimated_count", series.estimated) if series.estimated else "",
-        is_complete=series.is_complete,
+        value="" if value is None else words.number(value),
+        unit=first.unit,
+        label=words.say(_label(worst, is_there=value is not None)),
+        registers=tuple(_register(entry, words) for entry in group if len(group) > 1 and entry.total is not None),
+        completeness=words.say("complete" if worst.is_complete else "incomplete", **counts),
+        estimated=words.count("estimated_count", estimated) if estimated else "",
+        is_complete=worst.is_complete,
     )
 
 
-def _label(series: Series) -> str:
-    if series.total is None:
+def _register(series: Series, words: Wording) -> str:
+    total = words.number(series.total or Decimal(0))
+    return f"{words.say(f'register_{series.channel.register.name}')} {total}"
+
+
+def _label(series: Series, *, is_there: bool) -> str:
+    if not is_there:
         return "total_none"
-    return "total" if series.is_complete else "total_partial"
+    if series.is_complete:
+        return "total"
+    return "total_partial_days" if series.channel.resolution is Resolution.DAILY else "total_partial"

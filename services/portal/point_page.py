@@ -32,7 +32,7 @@ class Figure:
     label: str
     drawings: tuple[Markup, ...]
     legend: tuple[LegendEntry, ...]
-    summary: str
+    summary: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +101,9 @@ async def _figure(chart: Chart, readings: Readings, words: Wording, drawer: Draw
         title=title,
         unit=f"{chart.unit} {per}",
         label=words.say("chart_label", what=title, unit=chart.unit, per=per),
-        drawings=await _drawings(chart, words, drawer, f"{title}. {said}"),
+        drawings=await _drawings(chart, words, drawer, f"{title}. {' '.join(said)}"),
         legend=tuple(legend(chart, words)),
-        summary=said,
+        summary=tuple(said),
     )
 
 

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from market.channel import BY_NAME, Channel, Direction, Energy
+from market.channel import BY_NAME, Channel, Direction, Energy, Resolution
 from market.local_time import day_of
 
 
@@ -31,11 +31,21 @@ class Point:
     last_on: date
 
 
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """What there is of a day that is not complete: the sum of `present` of its `expected` quarters or hours."""
+
+    value: Decimal
+    present: int
+    expected: int
+    resolution: Resolution
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
     """One value over [start, end); `value` None is missing, and then `state` is empty too.
 
-    `state` is READ, EST, VAL or NVAL; `factor` P, D, C or empty.
+    `state` is READ, EST, VAL or NVAL; `factor` P, D, C or empty. `partial` is there for some missing days only.
     """
 
     start: datetime
@@ -43,6 +53,7 @@ class Slice:
     value: Decimal | None
     state: str
     factor: str
+    partial: Partial | None = None
 
     @property
     def is_estimated(self) -> bool:
