@@ -45,10 +45,13 @@ def from_rows(rows: Sequence[bytes]) -> ByteColumn:
 def from_arrow(column: Any) -> ByteColumn:
     """Return the column of an Arrow binary array (chunked or not) without nulls."""
     array: Any = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    buffers: Any = array.cast(pa.large_binary()).buffers()
-    _, offsets, data = buffers
-    bounds = np.frombuffer(offsets, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
-    everything = np.frombuffer(data, dtype=np.uint8) if data is not None and data.size else np.empty(0, np.uint8)
+    if not len(array):
+        return from_rows([])
+    array = array.cast(pa.large_binary())
+    buffers: Any = array.buffers()
+    bounds = np.frombuffer(buffers[1], dtype=np.int64)[array.offset : array.offset + len(array) + 1]
+    is_filled = buffers[2] is not None and buffers[2].size > 0
+    everything = np.frombuffer(buffers[2], dtype=np.uint8) if is_filled else np.empty(0, dtype=np.uint8)
     return ByteColumn(everything[bounds[0] : bounds[-1]], bounds - bounds[0])
 
 
