@@ -23,6 +23,7 @@ from eventlog.problems import Problem
 from eventlog.trust import Caller
 
 KEY_LENGTH_LIMIT: Final = 255
+MAX_COMMAND_BYTES: Final = 65_536
 _RETRIES: Final = 3
 
 metadata: Final = MetaData()

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 from sqlalchemy import Connection, Engine
 from starlette.responses import JSONResponse
 
-from eventlog.idempotency import KEY_LENGTH_LIMIT, Answer, answer_once, request_key
+from eventlog.idempotency import KEY_LENGTH_LIMIT, MAX_COMMAND_BYTES, Answer, answer_once, request_key
 from eventlog.problems import ErrorBody, Problem, answer_problems, problem_body
 from eventlog.trust import Authenticator, Caller, answer_refusals, require
 from market.day import parse_day
@@ -25,6 +25,7 @@ _ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     400: {"model": ErrorBody, "description": "The request is not valid; `ValidationErrorMessages` says why."},
     401: {"description": "No token, or not a trusted one; empty body."},
     403: {"description": "The caller may not do this; empty body."},
+    413: {"description": "A command has at most 64 KiB."},
     409: {"model": ErrorBody, "description": "A rule about contracts forbids it; nothing changed."},
     422: {"model": ErrorBody, "description": "The Idempotency-Key was used for another command."},
     503: {"model": ErrorBody, "description": "Try again after `Retry-After` seconds; nothing changed."},
@@ -57,7 +58,13 @@ def create_api(
     answer_refusals(app)
     allowed = Depends(require(authenticator, roles=("operator",), scope="contracts.write"))
 
-    @app.post("/contracts", response_model=ContractAnswer, status_code=HTTPStatus.CREATED, responses=_ERRORS)
+    @app.post(
+        "/contracts",
+        response_model=ContractAnswer,
+        status_code=HTTPStatus.CREATED,
+        responses=_ERRORS,
+        max_body_size=MAX_COMMAND_BYTES,
+    )
     def sign_contract(
         body: ContractBody,
         caller: Caller = allowed,

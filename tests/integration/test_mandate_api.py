@@ -92,6 +92,11 @@ async def test_what_is_wrong_is_named_without_repeating_it(client: httpx.AsyncCl
     assert events(engine) == []
 
 
+async def test_a_body_that_no_command_has_is_not_read_to_its_end(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/contracts", content=b" " * 70_000, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 413
+
+
 async def test_a_key_gets_the_first_answer_again(client: httpx.AsyncClient, engine: Engine) -> None:
     keyed = {"Idempotency-Key": "one"}
     first = await client.post("/contracts", json=CONTRACT_BODY, headers=keyed)
