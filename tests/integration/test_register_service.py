@@ -1,0 +1,80 @@
+"""Register and mandate as processes: what was answered is on the topic, also after SIGKILL; probes and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from eventlog.envelope import from_record
+from eventlog.events import AccessPointRegistered, DataAccessContractSigned
+from tests.examples import CONTRACT, CONTRACT_SIGNED, HOLDER_KBO, HOUSE, HOUSE_REGISTERED
+from tests.running import Running, running
+from tests.topics import read_all, until
+
+pytestmark = pytest.mark.integration
+
+POINT = {"ean": HOUSE, "energy": "E", "meter_kind": "DIGITAL", "registered_on": "2026-01-01"}
+SIGNED = {"contract_number": CONTRACT, "holder_kbo": HOLDER_KBO, "valid_from": "2026-01-01"}
+
+
+@pytest.fixture(scope="module")
+def platform(
+    tmp_path_factory: pytest.TempPathFactory, kafka_bootstrap: str, postgres_admin_url: str
+) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("platform")
+    with running(
+        folder, ("register", "mandate"), kafka_bootstrap=kafka_bootstrap, admin_url=postgres_admin_url
+    ) as platform:
+        yield platform
+
+
+async def test_a_registered_point_reaches_the_topic_though_the_service_is_killed(
+    platform: Running, kafka_bootstrap: str
+) -> None:
+    headers = platform.headers("demo-access-holder", "register/access-points.write")
+    with platform.client("register") as register:
+        assert register.post("/access-points", json=POINT, headers=headers).status_code == 201
+    platform.kill("register")
+    platform.start_again("register")
+
+    async def is_published() -> bool:
+        envelopes = [from_record(record) for record in await read_all(kafka_bootstrap, "register-events")]
+        found = [envelope for envelope in envelopes if envelope.event == HOUSE_REGISTERED]
+        assert {(envelope.stream_id, envelope.stream_version) for envelope in found} <= {(f"point:{HOUSE}", 1)}
+        assert all(envelope.key == HOUSE.encode() for envelope in found)
+        return bool(found) and isinstance(found[0].event, AccessPointRegistered)
+
+    await until(is_published)
+    with platform.client("register") as register:
+        assert register.post("/access-points", json=POINT, headers=headers).json()["outcome"] == "unchanged"
+
+
+async def test_a_signed_contract_reaches_the_topic_under_its_number(platform: Running, kafka_bootstrap: str) -> None:
+    headers = platform.headers("kwartier", "mandate/contracts.write")
+    with platform.client("mandate") as mandate:
+        assert mandate.post("/contracts", json=SIGNED, headers=headers).status_code == 201
+
+    async def is_published() -> bool:
+        envelopes = [from_record(record) for record in await read_all(kafka_bootstrap, "mandate-events")]
+        found = [envelope for envelope in envelopes if envelope.event == CONTRACT_SIGNED]
+        return [(envelope.key, type(envelope.event)) for envelope in found] == [
+            (CONTRACT.encode(), DataAccessContractSigned)
+        ]
+
+    await until(is_published)
+
+
+@pytest.mark.parametrize("service", ["register", "mandate"])
+async def test_a_service_is_ready_and_says_what_it_did(platform: Running, service: str) -> None:
+    with platform.client(service) as client:
+        assert client.get("/livez").status_code == 200
+        assert client.get("/readyz").json() == {"ready": True, "reasons": []}
+
+        def is_empty() -> bool:
+            return bool(client.get("/projections").json() == {"projections": [], "unpublished": 0})
+
+        await until(is_empty)
+        metrics = client.get("/metrics").text
+        assert f'http_requests_total{{method="GET",route="/readyz",service="{service}",status="200"}}' in metrics
+        assert HOUSE not in metrics
