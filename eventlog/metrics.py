@@ -135,8 +135,16 @@ class MetricsMiddleware:
 
 
 def _template(scope: Scope) -> str:
-    route = scope.get("route")
+    """Return the template that matched: FastAPI's route with the prefix it was included under, Starlette's, or a plain
+    route inside a FastAPI application, which says its endpoint only."""
+    route = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route") or _by_endpoint(scope)
     if isinstance(route, Mount):
         return f"{route.path}/..."
-    path = getattr(route, "path_format", None) or getattr(route, "path", None)
+    path = getattr(route, "path_format", None)
     return f"{scope.get('root_path', '').rstrip('/')}{path}" if isinstance(path, str) else "unmatched"
+
+
+def _by_endpoint(scope: Scope) -> object:
+    endpoint = scope.get("endpoint")
+    routes = getattr(scope.get("app"), "routes", ()) if endpoint is not None else ()
+    return next((route for route in routes if getattr(route, "endpoint", None) is endpoint), None)
