@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -17,6 +18,8 @@ Fetch = Callable[[str], Awaitable[Any]]
 KEEP_SECONDS: Final = 3600.0
 PAUSE_SECONDS: Final = 10.0
 _TIMEOUT_SECONDS: Final = 5.0
+
+_log = logging.getLogger("kwartier.trust")
 
 
 class KeysUnavailable(Exception):
@@ -74,7 +77,8 @@ class IssuerKeys:
             self._tried_at = self._now()
             try:
                 keys = list(KeySet.import_key_set(await self._fetch(self._url)).keys)
-            except (httpx.HTTPError, JoseError, ValueError, KeyError, TypeError):
+            except (httpx.HTTPError, JoseError, ValueError, KeyError, TypeError) as error:
+                _log.warning("the keys at %s cannot be fetched: %s", self._url, type(error).__name__)
                 return False
             self._keys, self._fetched_at = keys, self._now()
             return True

@@ -1,4 +1,4 @@
-"""Writes the reference pages `docs/events.md`, `docs/tables.md` and `docs/metrics.md`: `python -m stack.reference [--check]`.
+"""Writes `docs/events.md`, `docs/tables.md` and `docs/metrics.md`: `python -m stack.reference [--check]`.
 
 They come from the schemas, the services' tables and the metrics themselves; with `--check` nothing is written, and the
 pages that differ are named. The same source gives the same bytes.

@@ -40,12 +40,12 @@ def _topics(local: dict[str, Topic], production: dict[str, Topic]) -> list[str]:
 def _event(schema: Schema, topic: Topic) -> list[str]:
     raw = json.loads(schema.text)
     versions = ", ".join(f"v{each.version}" for each in registry.published().versions(schema.name))
-    facts = [
+    facts = (
         f"Topic `{topic.name}` (key: {topic.key}); published by {schema.service}; versions: {versions}; "
         f"fingerprint of v{schema.version}: `{schema.fingerprint.hex()}`."
-    ]
+    )
     fields = table(["field", "type", "meaning"], [_field(each) for each in raw["fields"]])
-    return [f"## {schema.name}", "", raw["doc"], "", *facts, "", *fields, "", *_enums(raw["fields"])]
+    return [f"## {schema.name}", "", raw["doc"], "", facts, "", *fields, "", *_enums(raw["fields"])]
 
 
 def _field(field: dict[str, Any]) -> list[str]:

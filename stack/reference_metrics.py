@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+from prometheus_client import Metric
 from prometheus_client.metrics import MetricWrapperBase
 
 from stack.markdown import page, table
@@ -39,11 +40,16 @@ def metric_modules() -> list[ModuleType]:
 def metrics_in(module: ModuleType) -> list[MetricWrapperBase]:
     """Return the metrics that are names of `module`, by their own names."""
     found = [each for each in vars(module).values() if isinstance(each, MetricWrapperBase)]
-    return sorted(found, key=lambda metric: metric.describe()[0].name)
+    return sorted(found, key=lambda metric: family_of(metric).name)
+
+
+def family_of(metric: MetricWrapperBase) -> Metric:
+    """Return name, kind and documentation of `metric`."""
+    return next(iter(metric.describe()))
 
 
 def _metric(metric: MetricWrapperBase) -> list[str]:
-    family = metric.describe()[0]
+    family = family_of(metric)
     name = f"{family.name}_total" if family.type == "counter" else family.name
     labels = ", ".join(f"`{label}`" for label in metric._labelnames)  # the library has no other door to them
     return [f"`{name}`", family.type, labels, family.documentation]

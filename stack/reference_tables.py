@@ -14,7 +14,6 @@ from stack.markdown import page, table
 
 SERVICES: Final = ("register", "mandate", "metering", "export", "portal")
 
-_WITHOUT_LOG: Final = frozenset({"portal"})
 _DIALECT: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
@@ -23,7 +22,8 @@ def tables_page() -> str:
     lines = [
         "# Tables",
         "",
-        "Each service has a schema and a role of its own; nobody reads a neighbour's table. All instants are UTC.",
+        "Each service has a schema and a role of its own; nobody reads a neighbour's table. Instants are UTC.",
+        "Columns in bold are the primary key.",
         "",
         "## In the schema of every service but portal",
         "",
