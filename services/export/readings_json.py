@@ -84,7 +84,7 @@ def _slice(entry: Slice, state: str) -> str:
 
 
 def _instant(instant: datetime) -> str:
-    return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{instant.isoformat(timespec='seconds')[:19]}Z"
 
 
 def write_points(points: Sequence[Point]) -> bytes:
