@@ -10,12 +10,13 @@ from uuid import uuid4
 
 from fastapi import FastAPI
 
-from eventlog import idempotency, relay
+from eventlog import relay
 from eventlog.database import create_engine, create_tables
 from eventlog.probes import ops_routes, unready_database
 from eventlog.process import Task, run
 from eventlog.settings import Settings, read_settings
 from eventlog.trust import Authenticator
+from services.register import store
 from services.register.api import create_api
 
 ROLES: Final = ("api", "relay")
@@ -32,7 +33,7 @@ def run_service(roles: Collection[str]) -> NoReturn:
 def build(settings: Settings, roles: Collection[str]) -> tuple[FastAPI, list[Task]]:
     """Return the web application of `roles` and the tasks that run beside it; makes missing tables."""
     engine = create_engine(settings.database_url.get_secret_value(), application_name=settings.service)
-    create_tables(engine, idempotency.metadata)
+    create_tables(engine, store.metadata)
     app = FastAPI(openapi_url=None)
     if "api" in roles:
         authenticator = Authenticator(settings.trusted_issuers, settings.service)
