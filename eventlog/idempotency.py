@@ -36,7 +36,7 @@ command_answer: Final = Table(
     Column("request_hash", String, nullable=False, comment="hex SHA-256 of the command"),
     Column("status", Integer, nullable=False, comment="HTTP status that was answered"),
     Column("body", JSON, nullable=False, comment="JSON that was answered"),
-    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False, comment="when it was answered first (UTC)"),
     comment="The first answer to each command that carried an Idempotency-Key.",
 )
 
