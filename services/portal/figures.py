@@ -34,7 +34,6 @@ class Total:
     label: str
     registers: tuple[str, ...]
     completeness: str
-    estimated: str
     is_complete: bool
 
 
@@ -100,23 +99,31 @@ def _moment(entry: Slice, series: Series, readings: Readings, words: Wording) ->
 
 def _total(title: str, group: Sequence[Series], words: Wording) -> Total:
     """The total of one series, or of the day and night registers together."""
-    first = group[0]
     parts = [entry.total for entry in group if entry.total is not None]
     value = sum(parts, start=Decimal(0)) if len(parts) == len(group) else None
-    estimated = max(entry.estimated for entry in group)
-    worst = max(group, key=lambda entry: entry.missing)
-    slices = words.say(f"slices_{first.channel.resolution.name}")
-    counts = {"expected": worst.expected, "present": worst.present, "missing": worst.missing, "slices": slices}
     return Total(
         title=title,
         value="" if value is None else words.number(value),
-        unit=first.unit,
-        label=words.say(_label(worst, is_there=value is not None)),
+        unit=group[0].unit,
+        label=words.say(_label(group[0], is_there=value is not None)),
         registers=tuple(_register(entry, words) for entry in group if len(group) > 1 and entry.total is not None),
-        completeness=words.say("complete" if worst.is_complete else "incomplete", **counts),
-        estimated=words.count("estimated_count", estimated) if estimated else "",
-        is_complete=worst.is_complete,
+        completeness=_completeness(group, words),
+        is_complete=all(entry.is_complete for entry in group),
     )
+
+
+def _completeness(group: Sequence[Series], words: Wording) -> str:
+    """Such as `Onvolledig: 72 van 96 kwartieren; 24 ontbreken; 36 geschat`; of two registers, the worse of them."""
+    worst = max(group, key=lambda entry: entry.missing)
+    estimated_count = max(entry.estimated for entry in group)
+    slices = words.say(f"slices_{worst.channel.resolution.name}")
+    key = "complete" if worst.is_complete else "incomplete"
+    parts = [words.say(key, present=worst.present, expected=worst.expected, slices=slices)]
+    if worst.missing:
+        parts.append(words.count("missing_count", worst.missing))
+    if estimated_count:
+        parts.append(words.count("estimated_count", estimated_count))
+    return "; ".join(parts)
 
 
 def _register(series: Series, words: Wording) -> str:
