@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from eventlog.database import create_engine, create_tables
@@ -60,7 +61,9 @@ class Room:
 @contextlib.asynccontextmanager
 async def open_room(database_url: str, kafka_bootstrap: str, **changes: Any) -> AsyncIterator[Room]:
     """Lend a room with `changes` to its settings."""
-    settings = MeteringSettings(database_url=database_url, kafka_bootstrap=kafka_bootstrap, port=0, **changes)
+    settings = MeteringSettings(
+        database_url=SecretStr(database_url), kafka_bootstrap=kafka_bootstrap, port=0, **changes
+    )
     engine = create_engine(database_url, application_name="test")
     create_tables(engine, tables.metadata)
     app = build_api(settings, engine, authenticator("metering"))

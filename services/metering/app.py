@@ -40,13 +40,13 @@ RELAYED_TOPIC: Final = "metering-events"
 def run_service(roles: Collection[str]) -> NoReturn:
     """Run `roles` as one process until it is told to stop."""
     settings = read_settings(MeteringSettings)
-    app, tasks = build(settings, roles)
+    engine = create_engine(settings.database_url.get_secret_value(), application_name=settings.service)
+    app, tasks = build(settings, roles, engine)
     run(settings.service, app=app, host=settings.host, port=settings.port, tasks=tasks)
 
 
-def build(settings: MeteringSettings, roles: Collection[str]) -> tuple[FastAPI, list[Task]]:
+def build(settings: MeteringSettings, roles: Collection[str], engine: Engine) -> tuple[FastAPI, list[Task]]:
     """Return the web application of `roles` and the tasks that run beside it; makes missing tables."""
-    engine = create_engine(settings.database_url.get_secret_value(), application_name=settings.service)
     create_tables(engine, tables.metadata)
     app = FastAPI(openapi_url=None)
     if "api" in roles:

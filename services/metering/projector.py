@@ -39,6 +39,7 @@ class BlockProjection:
     name: str = PROJECTION
     topic: str = TOPIC
     _idle: list[Any] = field(default_factory=list, repr=False)
+    _is_closed: bool = field(default=False, repr=False)
 
     def claim(self, partition: int, owner: str) -> Claim:
         return checkpoint.claim_evicting(
@@ -62,7 +63,8 @@ class BlockProjection:
         )
 
     def close(self) -> None:
-        """Close the connections that no run is using."""
+        """Close the connections that no run is using; the others are closed when their run ends."""
+        self._is_closed = True
         while self._idle:
             self._idle.pop().close()
 
@@ -85,6 +87,8 @@ class BlockProjection:
         finally:
             note_seconds()
         self._idle.append(connection)
+        if self._is_closed:
+            self.close()
 
     def _connect(self) -> Any:
         return stage.connect(self.database_url, application_name=f"metering-{self.name}")
