@@ -11,11 +11,11 @@ import time
 from types import FrameType
 from typing import Any
 
-from stack import platform
+from stack import demo, platform
 from stack.jars import Report
 from stack.part import answers
 from stack.problem import Problem
-from stack.state import DEFAULT, State, read_json
+from stack.state import State, read_json
 from stack.supervisor import Supervisor
 from stack.terminal import progress
 
@@ -47,25 +47,26 @@ def run(arguments: argparse.Namespace) -> int:
     state: State = arguments.state
     state.prepare()
     if state.holder() is not None:
-        return _complete(state)
+        return _complete(state, arguments)
     if arguments.detach:
         return _detach(state, arguments)
-    return _stay(state, base=arguments.port, plain=arguments.supervise)
+    return _stay(state, arguments)
 
 
-def _stay(state: State, *, base: int | None, plain: bool) -> int:
+def _stay(state: State, arguments: argparse.Namespace) -> int:
     supervisor = Supervisor(state, report=_ignore)
     with state.held() as is_mine:
         if not is_mine:
-            return _complete(state)
+            return _complete(state, arguments)
         try:
             _listen_for_signals()
-            with progress(plain=plain) as report:
+            with progress(plain=arguments.supervise) as report:
                 supervisor.report = report
-                platform.start(platform.plan(state, base=base), supervisor)
+                platform.start(platform.plan(state, base=arguments.port), supervisor)
             supervisor.report = lambda line: print(line, file=sys.stderr, flush=True)
             _say_ready(state)
-            _watch(supervisor)
+            with demo.brought_in(state, is_wanted=not arguments.empty and not arguments.supervise):
+                _watch(supervisor)
         except Stopped:
             print("stopping", flush=True)
         finally:
@@ -121,6 +122,7 @@ def _detach(state: State, arguments: argparse.Namespace) -> int:
         process.wait()
         raise
     _say_ready(state)
+    demo.bring_in(state, is_wanted=not arguments.empty)
     return 0
 
 
@@ -135,7 +137,7 @@ def _told(log: str, code: int) -> Problem:
     return Problem(line.removeprefix("kwartier: "), exit_code=code, detail=text)
 
 
-def _complete(state: State) -> int:
+def _complete(state: State, arguments: argparse.Namespace) -> int:
     """Ask the supervisor that holds `state` to start what is missing; return when all is ready.
 
     Raises:
@@ -148,7 +150,8 @@ def _complete(state: State) -> int:
     with progress() as report:
         _wait_for_all(state, report)
     _say_ready(state)
-    print(f"it runs in process {holder}; kwartier down --state {state.folder} stops it")
+    print(f"it runs in process {holder}; kwartier down --state {state.folder} stops it", flush=True)
+    demo.bring_in(state, is_wanted=not arguments.empty)
     return 0
 
 
@@ -172,12 +175,7 @@ def _not_ready(state: State) -> list[str]:
 
 def _say_ready(state: State) -> None:
     portal = read_json(state.endpoints)["portal"]
-    option = "" if state.folder == DEFAULT.absolute() else f" --state {state.folder}"
     print(f"ready: the portal is at {portal}")
     for each in read_json(state.credentials)["portal"]:
         print(f"  sign in there as {each['sign_in']}, without a password (roles: {', '.join(each['roles'])})")
-    print(f"  addresses: {state.endpoints}  credentials: {state.credentials}  logs: {state.logs}")
-    print("three things to try:")
-    print(f"  .venv/bin/kwartier import FILE{option}    a portal file, an Avro container or NDJSON")
-    print(f"  .venv/bin/kwartier status{option}         what runs, and how far it is")
-    print(f"  open {portal} in a browser and look at a point's day", flush=True)
+    print(f"  addresses: {state.endpoints}  credentials: {state.credentials}  logs: {state.logs}", flush=True)

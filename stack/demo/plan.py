@@ -67,10 +67,16 @@ class DemoPoint:
     last_day: date
     sun_kwp: float = 0.0
     is_whole: bool = False
+    is_new: bool = False
     is_closed: bool = False
     quarters_from: date | None = None
     swap: Swap | None = None
     sub: SubPoint | None = None
+
+    @property
+    def registered_on(self) -> date:
+        """The first day on which the register knows it: long before the readings, or the day they begin."""
+        return self.first_day if self.is_new else date(2019, 1, 1)
 
     @property
     def is_household(self) -> bool:
@@ -113,7 +119,7 @@ def _digital(first_day: date, last_day: date, random: np.random.Generator) -> li
     points = [_point(DIGITAL, n, use, first_day, last_day) for n, use in enumerate((*uses, *_FIRMS), start=1)]
     swapped_at = datetime.combine(last_day - timedelta(days=48), time(10, 30), BRUSSELS)
     points[3] = replace(points[3], swap=Swap(at=swapped_at, meter_id=_meter("DEMO1SAG", 104)))
-    points[4] = replace(points[4], first_day=last_day - timedelta(days=149))
+    points[4] = replace(points[4], first_day=last_day - timedelta(days=149), is_new=True)
     points[5] = replace(points[5], last_day=last_day - timedelta(days=60), is_closed=True)
     points[6] = replace(points[6], quarters_from=last_day - timedelta(days=119))
     return points
