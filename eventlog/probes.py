@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from eventlog import checkpoint, dead_letter
-from eventlog.consumer import Progress
+from eventlog.progress import Progress
 from eventlog.projection import Projection
 
 
@@ -34,11 +34,12 @@ def projection_status(engine: Engine, projection: Projection, progress: Progress
     with engine.begin() as tx:
         checkpoints = checkpoint.read(tx, projection=projection.name, topic=projection.topic)
         parked = dead_letter.count_parked(tx, projection.name)
-    ends = dict(progress.end_offsets)
-    is_known = progress.is_joined and not progress.unclaimed_count
-    lag = sum(max(end - checkpoints.get(partition, 0), 0) for partition, end in ends.items()) if is_known else None
     return ProjectionStatus(
-        name=projection.name, topic=projection.topic, lag=lag, parked=parked, checkpoints=checkpoints
+        name=projection.name,
+        topic=projection.topic,
+        lag=progress.lag_behind(checkpoints),
+        parked=parked,
+        checkpoints=checkpoints,
     )
 
 

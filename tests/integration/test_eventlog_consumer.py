@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -134,6 +135,25 @@ async def test_sessions_ended_by_the_server_lose_and_double_nothing(
         await until(lambda: has(engine, 800))
     assert set(counts(engine).values()) == {1}
     assert len(counts(engine)) == 800
+
+
+async def test_partitions_do_not_wait_for_each_other(engine: Engine, kafka_bootstrap: str) -> None:
+    topic = await make_topic(kafka_bootstrap, 2)
+    is_free = threading.Event()
+
+    class Stuck(Offsets):
+        def apply(self, claim: Claim, run: Run) -> Applied:
+            assert run.partition == 1 or is_free.wait(60)
+            return super().apply(claim, run)
+
+    async with consuming(Stuck(engine, topic), kafka_bootstrap, Progress(), max_run_records=2, concurrent_run_count=2):
+        await send(kafka_bootstrap, topic, values(20), partition=0)
+        await send(kafka_bootstrap, topic, values(20), partition=1)
+        await until(lambda: has(engine, 20))
+        assert {partition for partition, _ in counts(engine)} == {1}
+        is_free.set()
+        await until(lambda: has(engine, 40))
+    assert set(counts(engine).values()) == {1}
 
 
 async def test_an_unknown_outcome_is_asked_of_the_database(engine: Engine, kafka_bootstrap: str) -> None:

@@ -1,0 +1,53 @@
+"""What a member knows of its own reading: for probes, and counted in the metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from eventlog import metrics
+from eventlog.projection import Applied, Projection
+
+
+@dataclass(slots=True)
+class Progress:
+    """Shared with the probes, written by the member alone.
+
+    `is_joined` is false during a rebalance; of the partitions assigned, `unclaimed_count` are not claimed yet, and
+    `end_offsets` has the end of the log of those of the others that the broker spoke of.
+    """
+
+    is_joined: bool = False
+    unclaimed_count: int = 0
+    held_count: int = 0
+    end_offsets: dict[int, int] = field(default_factory=dict)
+
+    def lag_behind(self, checkpoints: Mapping[int, int]) -> int | None:
+        """Return how many records of the partitions held here are not applied yet; None while that is not known."""
+        ends = dict(self.end_offsets)
+        if not self.is_joined or self.unclaimed_count or len(ends) < self.held_count:
+            return None
+        return sum(max(end - checkpoints.get(partition, 0), 0) for partition, end in ends.items())
+
+    def note_reading(
+        self, projection: Projection, *, unclaimed_count: int, ends: Mapping[int, int | None], nexts: Mapping[int, int]
+    ) -> None:
+        """Note the ends of the log and the next offsets of the partitions held now; an end may not be known yet."""
+        labels = (projection.name, projection.topic)
+        known = {partition: end for partition, end in ends.items() if end is not None}
+        for partition in self.end_offsets.keys() - known.keys():
+            metrics.LAG.remove(*labels, str(partition))
+        for partition, end in known.items():
+            metrics.LAG.labels(*labels, str(partition)).set(max(end - nexts[partition], 0))
+        metrics.UNCLAIMED.labels(*labels).set(unclaimed_count)
+        self.end_offsets, self.unclaimed_count, self.held_count = known, unclaimed_count, len(nexts)
+
+
+def count_applied(projection: Projection, applied: Applied, newest_ms: int) -> None:
+    """Count a committed run; `newest_ms` is the append time of its last record, in ms since 1970 (UTC)."""
+    labels = (projection.name, projection.topic)
+    metrics.RUNS.labels(*labels, "committed").inc()
+    metrics.RECORDS.labels(*labels, "applied").inc(applied.applied_count)
+    metrics.RECORDS.labels(*labels, "redelivered").inc(applied.redelivered_count)
+    metrics.RECORDS.labels(*labels, "parked").inc(applied.parked_count)
+    metrics.NEWEST_APPLIED.labels(*labels).set(newest_ms / 1000)
