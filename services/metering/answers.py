@@ -111,6 +111,9 @@ def _kind_of(error: Exception) -> tuple[int, str, str, str, int]:
         case StoreBehind():
             behind = "the store has not caught up with the topic, so what is unchanged is not known; send it again"
             return HTTPStatus.SERVICE_UNAVAILABLE, "StoreBehind", "store_behind", behind, 5
+        case KafkaAway():
+            silent = "Kafka does not answer now and nothing was published; sending the same body again is safe"
+            return HTTPStatus.SERVICE_UNAVAILABLE, "KafkaUnavailable", "kafka", silent, 5
         case _:
             away = (
                 "Kafka did not acknowledge in time; sending the same body again is safe, a reading that arrives twice "

@@ -18,7 +18,13 @@ class Memory:
     """How many bytes of bodies may be in hand at once, over all requests of this process."""
 
     def __init__(self, limit_bytes: int) -> None:
+        self._limit = limit_bytes
         self._left = limit_bytes
+
+    @property
+    def taken(self) -> int:
+        """How many bytes are reserved now."""
+        return self._limit - self._left
 
     def lease(self) -> Lease:
         """Return a lease for one request, empty so far; its end gives back what it took."""

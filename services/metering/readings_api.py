@@ -72,6 +72,7 @@ def readings_router(
     new_id: Callable[[], UUID],
 ) -> APIRouter:
     """Return the routes of ingest; `clock` gives the time in UTC."""
+    metrics.MEMORY_BYTES.set_function(lambda: memory.taken)
     router = APIRouter(tags=["readings"])
     may_write = require(authenticator, roles=_ROLES, scope="readings.write")
     may_ask = require(authenticator, roles=_ROLES)
