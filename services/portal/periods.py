@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from typing import Final
 
 from market.local_time import month_start, next_month_start
+
+_DAY: Final = re.compile(r"20\d\d-\d\d-\d\d", re.ASCII)
 
 
 class View(StrEnum):
@@ -64,12 +68,11 @@ def period_of(view: View, day: date) -> Period:
 
 
 def parse_day(text: str) -> date:
-    """The day that `YYYY-MM-DD` names; between 2000 and 2100, so that its neighbours exist.
+    """The day that `YYYY-MM-DD` names; between 2000 and 2099, so that its neighbours exist.
 
     Raises:
         ValueError: anything else.
     """
-    day = date.fromisoformat(text)
-    if len(text) != len("YYYY-MM-DD") or not 2000 <= day.year < 2100:
-        raise ValueError("a day is YYYY-MM-DD")
-    return day
+    if not _DAY.fullmatch(text):
+        raise ValueError("a day is YYYY-MM-DD, between 2000 and 2099")
+    return date.fromisoformat(text)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
-import polars as pl
 import pytest
 
 from eventlog import codec, registry
@@ -15,7 +13,6 @@ from eventlog.codec import HEADER_LENGTH
 from eventlog.topics import partition_of
 from market.ean import check_digit
 from services.metering import decode as decode_module
-from services.metering.decode import decode
 from services.metering.keys import read_eans
 from services.metering.run_table import Readings, read_run
 from services.metering.wire_length import wire_lengths
@@ -148,15 +145,9 @@ def test_the_length_on_the_wire_is_worked_out_for_every_shape_of_reading() -> No
     assert wire_lengths(frame, schema.parsed).tolist() == [len(body) for body in bodies]
 
 
-def _alone(values: Sequence[bytes]) -> tuple[list[object], dict[int, str]]:
-    """Each value decoded as if nothing had been polled with it."""
-    rows: list[object] = []
-    refused: dict[int, str] = {}
-    for place, value in enumerate(values):
-        table, bad = decode([value])
-        rows += [(place, *row) for row in table.drop("row").iter_rows()]
-        refused |= dict.fromkeys((place for _ in bad), "refused")
-    return rows, refused
+def _kept(readings: Readings) -> list[object]:
+    """What was read, in order of offset."""
+    return [row for group in readings.groups for row in group.table.drop("row", "pick").sort("record_offset").rows()]
 
 
 def _damaged(chance: random.Random, value: bytes) -> bytes:
@@ -176,12 +167,11 @@ def _damaged(chance: random.Random, value: bytes) -> bytes:
 @pytest.mark.parametrize("seed", range(5))
 def test_a_damaged_record_never_changes_what_is_read_of_its_neighbours(seed: int) -> None:
     chance = random.Random(seed)
-    values = [codec.encode(reading(place, number=place, first_slice=0)) for place in range(60)]
+    values = [codec.encode(reading(place, number=place)) for place in range(60)]
     for place in chance.sample(range(60), 5):
         values[place] = _damaged(chance, values[place])
-    together, refused = decode(values)
-    rows = [(row[-1], *row[:-1]) for row in together.sort("row").iter_rows()]
-    alone, alone_refused = _alone(values)
-    assert rows == alone
-    assert refused.keys() == alone_refused.keys()
-    assert isinstance(together, pl.DataFrame)
+    records = [record(value, offset) for offset, value in enumerate(values)]
+    alone = [read(each) for each in records]
+    together = read(*records)
+    assert _kept(together) == [row for readings in alone for row in _kept(readings)]
+    assert together.refused.keys() == {place for place, readings in enumerate(alone) if readings.refused}
