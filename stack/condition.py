@@ -26,11 +26,11 @@ class ProcessCondition:
 
 @dataclass(frozen=True, slots=True)
 class ProjectionCondition:
-    """One projection; `lag` and `parked` are records, `checkpoints` the next offset per partition."""
+    """One projection. `lag` and `parked` are records, `checkpoints` next offsets; `lag` is None while not known."""
 
     name: str
     topic: str
-    lag: int
+    lag: int | None
     parked: int
     checkpoints: dict[int, int]
 

@@ -77,11 +77,14 @@ def _locked(repository: Path) -> Iterator[None]:
 
 def _fetch_all(jars: list[Jar], repository: Path, report: Report) -> None:
     report(f"Kafka: fetching {len(jars)} jars, once (46 MB in all)")
-    with ThreadPoolExecutor(max_workers=6) as pool:
+    pool = ThreadPoolExecutor(max_workers=6)
+    try:
         futures = [pool.submit(_fetch, jar, repository) for jar in jars]
         for count, future in enumerate(as_completed(futures), start=1):
             future.result()
             report(f"Kafka: fetched {count} of {len(jars)} jars")
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _fetch(jar: Jar, repository: Path) -> None:

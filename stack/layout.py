@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -100,7 +99,6 @@ class Layout:
         return [
             self._part(name, f"services.{service}", roles=roles, environment=self._environment(name, service))
             for name, (service, roles) in SERVICE_PROCESSES.items()
-            if find_spec(f"services.{service}.__main__")
         ]
 
     def _part(self, name: str, module: str, **more: Any) -> PythonPart:

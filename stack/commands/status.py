@@ -39,6 +39,7 @@ def _print(condition: Condition, logs: Path) -> None:
     for process in condition.processes:
         word = "ready" if process.is_ready else f"NOT READY, log: {logs / process.name}.log"
         print(f"{process.name:18} {process.pid:>8}  {word}")
-    for projection in condition.projections:
-        print(f"{projection.name:18} lag {projection.lag}, parked {projection.parked}  (topic {projection.topic})")
+    for each in condition.projections:
+        lag = "unknown" if each.lag is None else each.lag
+        print(f"{each.name:18} lag {lag}, parked {each.parked}  (topic {each.topic})")
     print("ready" if condition.is_ready else "not ready")

@@ -42,28 +42,39 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _wait_for_relays(endpoints: dict[str, Any], deadline: float, report: Report) -> None:
+    """Return when each process has said once that nothing of it is unpublished."""
     sent: set[str] = set()
     while True:
-        _, unpublished = observe_projections(endpoints)
+        _, unpublished = _observe_all(endpoints, deadline, report)
         sent |= {name for name, count in unpublished.items() if count == 0}
-        waiting = set(endpoints["metrics"]) - sent
+        waiting = ", ".join(sorted(set(unpublished) - sent))
         if not waiting:
             return
-        report("waiting for the relays of " + ", ".join(sorted(waiting)))
-        _fail_after(deadline, f"{', '.join(sorted(waiting))} did not send all events, or does not answer")
+        report(f"waiting for the relays of {waiting}")
+        _fail_after(deadline, f"the relays of {waiting} did not send all events")
 
 
 def _wait_for_projections(endpoints: dict[str, Any], deadline: float, report: Report) -> None:
-    projections, _ = observe_projections(endpoints)
+    projections, _ = _observe_all(endpoints, deadline, report)
     ends = asyncio.run(_end_offsets(endpoints["kafka"], {each.topic for each in projections}))
-    while True:
-        projections, _ = observe_projections(endpoints)
-        behind = {each.name: count for each in projections if (count := records_behind(each, ends))}
-        if not behind:
-            return
+    while behind := {each.name: count for each in projections if (count := records_behind(each, ends))}:
         words = ", ".join(f"{name} ({count} records behind)" for name, count in behind.items())
         report(f"waiting for {words}")
         _fail_after(deadline, words)
+        projections, _ = _observe_all(endpoints, deadline, report)
+
+
+def _observe_all(
+    endpoints: dict[str, Any], deadline: float, report: Report
+) -> tuple[tuple[ProjectionCondition, ...], dict[str, int]]:
+    """Return what the processes say, as soon as all of them answer."""
+    while True:
+        projections, unpublished = observe_projections(endpoints)
+        silent = ", ".join(sorted(set(endpoints["metrics"]) - set(unpublished)))
+        if not silent:
+            return projections, unpublished
+        report(f"waiting for an answer of {silent}")
+        _fail_after(deadline, f"{silent} does not answer")
 
 
 def records_behind(projection: ProjectionCondition, ends: Ends) -> int:

@@ -1,0 +1,77 @@
+"""What the commands decide by themselves, and how they fail."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stack.cli import main
+from stack.commands.import_files import content_type
+from stack.commands.wait import records_behind
+from stack.condition import ProjectionCondition
+from stack.jars import pinned_jars
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"Obj\x01\x04\x14avro.codec", "avro/binary"),
+        (b'{"ean": "541448800000000017"}\n', "application/x-ndjson"),
+        (b'\n  {"ean": "541448800000000017"}\n', "application/x-ndjson"),
+        ("\ufeffVan (datum);Van (tijdstip)".encode(), "text/csv"),
+        (b"", "text/csv"),
+    ],
+)
+def test_a_file_is_known_by_how_it_begins(content: bytes, expected: str) -> None:
+    assert content_type(content) == expected
+
+
+def test_a_projection_is_behind_by_the_records_below_the_ends_that_it_has_not_passed() -> None:
+    projection = ProjectionCondition("block", "meter-readings", lag=0, parked=0, checkpoints={0: 5, 1: 9})
+
+    assert records_behind(projection, {"meter-readings": {0: 7, 1: 8, 2: 3}}) == 5
+    assert records_behind(projection, {"meter-readings": {0: 5, 1: 8, 2: 0}}) == 0
+
+
+def test_an_import_of_a_file_that_is_not_there_is_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["import", str(tmp_path / "absent.csv"), "--state", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"kwartier: {tmp_path / 'absent.csv'} is no file: give files that exist\n"
+
+
+def test_days_in_the_wrong_order_are_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    days = ["--from", "2026-03-02", "--to", "2026-03-01"]
+
+    code = main(["download", "--ean", "541448800000000017", *days, "--granularity", "day", "--state", str(tmp_path)])
+
+    assert code == 2
+    assert "give the days in order" in capsys.readouterr().err
+
+
+def test_commands_on_a_state_where_nothing_runs_say_what_to_type(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["wait", "--state", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == f"kwartier: nothing runs on {tmp_path}: type kwartier up first\n"
+    assert main(["down", "--state", str(tmp_path)]) == 0
+    assert main(["status", "--state", str(tmp_path)]) == 1
+
+
+def test_kafka_is_pinned_file_by_file() -> None:
+    jars = pinned_jars()
+
+    assert len(jars) == 46
+    assert "org.apache.kafka:kafka_2.13:4.3.1" in [jar.coordinates for jar in jars]
+    assert all(len(jar.sha256) == 64 for jar in jars)
+
+
+def test_without_network_and_jars_one_line_says_what_to_do(tmp_path: Path) -> None:
+    program = "from stack.jars import kafka_classpath; kafka_classpath(print)"
+    environment = {**os.environ, "KWARTIER_CACHE": str(tmp_path), "HTTPS_PROXY": "http://127.0.0.1:9"}
+
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+
+    assert "cannot be fetched: check the network, or set KAFKA_BOOTSTRAP" in done.stderr.splitlines()[-1]

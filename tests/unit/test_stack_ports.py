@@ -1,0 +1,44 @@
+"""Ports: asked for, those of last time, 8400 and up, else free ones."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from stack.ports import choose_ports, free_ports, is_free
+from stack.problem import Problem
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        yield holder.getsockname()[1]
+
+
+def test_a_port_somebody_listens_on_is_not_free(taken: int) -> None:
+    assert not is_free(taken)
+
+
+def test_a_taken_port_that_was_asked_for_is_named_with_what_to_do(taken: int) -> None:
+    with pytest.raises(Problem, match=rf"port {taken} \(portal\) is taken: .*--port BASE"):
+        choose_ports(["portal", "register"], base=taken, last=None)
+
+
+def test_the_ports_of_last_time_come_again() -> None:
+    portal, register = free_ports(2)
+
+    assert choose_ports(["portal", "register"], base=None, last={"portal": portal, "register": register}) == {
+        "portal": portal,
+        "register": register,
+    }
+
+
+def test_other_ports_are_found_where_those_of_last_time_are_taken(taken: int) -> None:
+    ports = choose_ports(["portal", "register"], base=None, last={"portal": taken, "register": free_ports(1)[0]})
+
+    assert ports["register"] == ports["portal"] + 1
+    assert taken not in ports.values()
