@@ -8,27 +8,53 @@ from eventlog.events.event import Event
 from eventlog.events.export import DataDelivered
 from eventlog.events.mandate import DataAccessContractSigned
 from eventlog.events.metering import BlockRevised, ReadingsRecorded, RunApplied
-from eventlog.events.register import AccessPointRegistered
+from eventlog.events.register import (
+    AccessPointClosed,
+    AccessPointRegistered,
+    AllocationPointAdded,
+    MeterInstalled,
+    MeterRemoved,
+    NetUserMovedIn,
+    NetUserMovedOut,
+    NetUserRegistered,
+    SubHeadPointAdded,
+)
 
 EVENT_TYPES: Final[dict[str, type[Event]]] = {
     event_type.__name__: event_type
     for event_type in (
+        AccessPointClosed,
         AccessPointRegistered,
+        AllocationPointAdded,
         BlockRevised,
         DataAccessContractSigned,
         DataDelivered,
+        MeterInstalled,
+        MeterRemoved,
+        NetUserMovedIn,
+        NetUserMovedOut,
+        NetUserRegistered,
         ReadingsRecorded,
         RunApplied,
+        SubHeadPointAdded,
     )
 }
 
 __all__ = [
     "EVENT_TYPES",
+    "AccessPointClosed",
     "AccessPointRegistered",
+    "AllocationPointAdded",
     "BlockRevised",
     "DataAccessContractSigned",
     "DataDelivered",
     "Event",
+    "MeterInstalled",
+    "MeterRemoved",
+    "NetUserMovedIn",
+    "NetUserMovedOut",
+    "NetUserRegistered",
     "ReadingsRecorded",
     "RunApplied",
+    "SubHeadPointAdded",
 ]

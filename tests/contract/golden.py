@@ -8,7 +8,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from eventlog.events import (
-    AccessPointRegistered,
     BlockRevised,
     DataAccessContractSigned,
     DataDelivered,
@@ -17,13 +16,12 @@ from eventlog.events import (
     RunApplied,
 )
 from market.ean import Ean
+from tests.contract.golden_register import REGISTER
 
 POINT: Final = Ean("541448800000000017")
 
 GOLDEN: Final[dict[tuple[str, int], Event]] = {
-    ("AccessPointRegistered", 1): AccessPointRegistered(
-        ean=POINT, energy="E", meter_kind="DIGITAL", registered_on=date(2026, 1, 1)
-    ),
+    **REGISTER,
     ("DataAccessContractSigned", 1): DataAccessContractSigned(
         contract_number="1000000001", holder_kbo="0123456749", valid_from=date(2026, 1, 1)
     ),
