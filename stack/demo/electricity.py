@@ -17,18 +17,21 @@ from stack.demo.habits import HABITS
 from stack.demo.plan import DemoPoint, Plan
 from stack.demo.series import MISSING, Codes, Series
 from stack.demo.timeline import Floats, Ints, Timeline
-from stack.demo.weather import Weather, sun_power
+from stack.demo.weather import Weather
 
 LARGEST_FUSE_WH: Final = 2_300
 """What a home can draw in a quarter: 9.2 kW."""
 VALIDATED_AFTER_WORKING_DAYS: Final = 10
 
 
-def electricity(point: DemoPoint, plan: Plan, timeline: Timeline, weather: Weather) -> list[Series]:
-    """Return all series of the point and of its sub head point over the whole timeline."""
+def electricity(point: DemoPoint, plan: Plan, timeline: Timeline, weather: Weather, sun: Floats) -> list[Series]:
+    """Return all series of the point and of its sub head point over the whole timeline.
+
+    `sun` is the power of one kW peak of panels, in kW per slice.
+    """
     random = plan.random_of(point.ean)
     used = used_wh(point, timeline, weather, random)
-    made = made_wh(point, timeline, weather, random)
+    made = made_wh(point, timeline, sun, random)
     net = used - made
     offtake = np.maximum(net, 0)
     flows = {_quarter(Direction.OFFTAKE, Quantity.ACTIVE): offtake}
@@ -55,11 +58,10 @@ def used_wh(point: DemoPoint, timeline: Timeline, weather: Weather, random: np.r
     return np.asarray(np.rint(used), dtype=np.int64)
 
 
-def made_wh(point: DemoPoint, timeline: Timeline, weather: Weather, random: np.random.Generator) -> Ints:
+def made_wh(point: DemoPoint, timeline: Timeline, sun: Floats, random: np.random.Generator) -> Ints:
     """Return what the panels make per quarter in whole Wh; at night nothing."""
-    power = point.sun_kwp * sun_power(timeline, weather)
     passing_clouds = np.clip(random.normal(1, 0.13, timeline.slice_count), 0.3, 1.15)
-    return np.rint(power * passing_clouds * timeline.slice_hours * 1000).astype(np.int64)
+    return np.rint(point.sun_kwp * sun * passing_clouds * timeline.slice_hours * 1000).astype(np.int64)
 
 
 def _reactive(direction: Direction, active: Ints, used: Ints, random: np.random.Generator) -> dict[Channel, Ints]:

@@ -21,7 +21,7 @@ from stack.demo.gas import gas
 from stack.demo.plan import Plan
 from stack.demo.series import MISSING, Series
 from stack.demo.timeline import draw_timeline
-from stack.demo.weather import make_weather
+from stack.demo.weather import make_weather, sun_power
 
 CHUNK_DAYS: Final = 20
 _MESSAGES: Final = UUID("1f6b2c0c-7f43-5b63-8a53-9a3c0c6f2a10")
@@ -44,12 +44,13 @@ def make_series(plan: Plan) -> list[Series]:
     weather = make_weather(plan.random_of("weather"), plan.first_day, plan.last_day + timedelta(days=1))
     quarters = draw_timeline(Energy.ELECTRICITY, plan.first_day, plan.last_day)
     hours = draw_timeline(Energy.GAS, plan.first_day, plan.last_day - timedelta(days=1))
+    sun = sun_power(quarters, weather)
     found: list[Series] = []
     for point in plan.points:
         if point.energy is Energy.GAS:
             found += gas(point, plan, hours, weather)
         else:
-            found += electricity(point, plan, quarters, weather)
+            found += electricity(point, plan, quarters, weather, sun)
     return found
 
 
