@@ -56,6 +56,8 @@ def _field(field: dict[str, Any]) -> list[str]:
 def _type_name(kind: Any) -> str:
     if isinstance(kind, str):
         return kind
+    if isinstance(kind, list):
+        return " or ".join(_type_name(each) for each in kind)
     match kind["type"]:
         case "enum":
             return f"enum {kind['name']}"

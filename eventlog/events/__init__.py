@@ -6,7 +6,18 @@ from typing import Final
 
 from eventlog.events.event import Event
 from eventlog.events.export import DataDelivered
-from eventlog.events.mandate import DataAccessContractSigned
+from eventlog.events.mandate import (
+    ConsentSessionOpened,
+    ConsentSessionUsed,
+    DataAccessContractEnded,
+    DataAccessContractSigned,
+    MandateEnded,
+    MandateExpired,
+    MandateGranted,
+    MandateToBeRenewed,
+    MandateWithdrawn,
+    ReturnRootRegistered,
+)
 from eventlog.events.metering import BlockRevised, ReadingsRecorded, RunApplied
 from eventlog.events.register import (
     AccessPointClosed,
@@ -27,14 +38,23 @@ EVENT_TYPES: Final[dict[str, type[Event]]] = {
         AccessPointRegistered,
         AllocationPointAdded,
         BlockRevised,
+        ConsentSessionOpened,
+        ConsentSessionUsed,
+        DataAccessContractEnded,
         DataAccessContractSigned,
         DataDelivered,
+        MandateEnded,
+        MandateExpired,
+        MandateGranted,
+        MandateToBeRenewed,
+        MandateWithdrawn,
         MeterInstalled,
         MeterRemoved,
         NetUserMovedIn,
         NetUserMovedOut,
         NetUserRegistered,
         ReadingsRecorded,
+        ReturnRootRegistered,
         RunApplied,
         SubHeadPointAdded,
     )
@@ -46,15 +66,24 @@ __all__ = [
     "AccessPointRegistered",
     "AllocationPointAdded",
     "BlockRevised",
+    "ConsentSessionOpened",
+    "ConsentSessionUsed",
+    "DataAccessContractEnded",
     "DataAccessContractSigned",
     "DataDelivered",
     "Event",
+    "MandateEnded",
+    "MandateExpired",
+    "MandateGranted",
+    "MandateToBeRenewed",
+    "MandateWithdrawn",
     "MeterInstalled",
     "MeterRemoved",
     "NetUserMovedIn",
     "NetUserMovedOut",
     "NetUserRegistered",
     "ReadingsRecorded",
+    "ReturnRootRegistered",
     "RunApplied",
     "SubHeadPointAdded",
 ]

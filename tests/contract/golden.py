@@ -9,22 +9,20 @@ from uuid import UUID
 
 from eventlog.events import (
     BlockRevised,
-    DataAccessContractSigned,
     DataDelivered,
     Event,
     ReadingsRecorded,
     RunApplied,
 )
 from market.ean import Ean
+from tests.contract.golden_mandate import MANDATE
 from tests.contract.golden_register import REGISTER
 
 POINT: Final = Ean("541448800000000017")
 
 GOLDEN: Final[dict[tuple[str, int], Event]] = {
     **REGISTER,
-    ("DataAccessContractSigned", 1): DataAccessContractSigned(
-        contract_number="1000000001", holder_kbo="0123456749", valid_from=date(2026, 1, 1)
-    ),
+    **MANDATE,
     ("ReadingsRecorded", 1): ReadingsRecorded(
         message_id="00000000-0000-4000-8000-000000000001",
         source="demo-publisher",

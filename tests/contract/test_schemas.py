@@ -33,6 +33,7 @@ def avro_type(python_type: object) -> set[str]:
         (bytes, {"bytes"}),
         (UUID, {"string uuid"}),
         (date, {"int date"}),
+        (date | None, {"null or int date"}),
         (datetime, {"long timestamp-micros"}),
         (tuple[int, ...], {"array of int"}),
     ]
@@ -42,6 +43,8 @@ def avro_type(python_type: object) -> set[str]:
 def described(field_type: Any) -> str:
     if isinstance(field_type, str):
         return field_type
+    if isinstance(field_type, list):
+        return " or ".join(described(each) for each in field_type)
     if field_type["type"] == "array":
         return f"array of {field_type['items']}"
     return " ".join(each for each in (field_type["type"], field_type.get("logicalType")) if each)
