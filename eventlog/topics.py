@@ -5,16 +5,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 import tomllib
 from dataclasses import dataclass
 from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaTimeoutError, TopicAlreadyExistsError, for_code
 
 from eventlog.registry import SCHEMA_DIR
 
 _HOUR_MS: Final = 3_600_000
+_VISIBLE_WITHIN_SECONDS: Final = 30.0
+_POLL_SECONDS: Final = 0.1
 _WORD: Final = 0xFFFFFFFF
 
 
@@ -75,7 +79,7 @@ def _topic(name: str, entry: dict[str, Any], shape: dict[str, int]) -> Topic:
 
 
 async def create_topics(bootstrap: str, profile: str) -> None:
-    """Create the topics of `profile` that the broker does not have; nothing else changes.
+    """Create the topics of `profile` that the broker does not have; return when it shows them. Nothing else changes.
 
     Raises:
         TopicDiffers: a topic exists with another number of partitions.
@@ -89,11 +93,11 @@ async def create_topics(bootstrap: str, profile: str) -> None:
         missing = [topic for topic in topics.values() if topic.name not in existing]
         if missing:
             await _create(admin, missing)
-            existing = await _partition_counts(admin)
+            existing = await _when_visible(admin, set(topics))
     finally:
         await admin.close()
     for topic in topics.values():
-        count = existing.get(topic.name, topic.partitions)
+        count = existing[topic.name]
         if count != topic.partitions:
             raise TopicDiffers(
                 f"topic {topic.name} has {count} partitions and topics.toml ({profile}) says {topic.partitions}: "
@@ -103,6 +107,18 @@ async def create_topics(bootstrap: str, profile: str) -> None:
 
 async def _partition_counts(admin: AIOKafkaAdminClient) -> dict[str, int]:
     return {entry["topic"]: len(entry["partitions"]) for entry in await admin.describe_topics()}
+
+
+async def _when_visible(admin: AIOKafkaAdminClient, names: set[str]) -> dict[str, int]:
+    """Return the partition counts once the brokers show all of `names`: a consumer of an unseen topic gets nothing."""
+    deadline = time.monotonic() + _VISIBLE_WITHIN_SECONDS
+    while True:
+        counts = await _partition_counts(admin)
+        if names <= counts.keys():
+            return counts
+        if time.monotonic() > deadline:
+            raise KafkaTimeoutError(f"created, but not shown by the broker: {', '.join(sorted(names - counts.keys()))}")
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 async def _create(admin: AIOKafkaAdminClient, topics: list[Topic]) -> None:
