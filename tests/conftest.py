@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -114,3 +115,26 @@ def database_url(postgres_admin_url: str) -> Iterator[str]:
         create_role_and_schema(connection, role=role, password=password)
     yield url_of(postgres_admin_url, role=role, password=password)
     drop_role_and_schema(postgres_admin_url, role)
+
+
+def _has_chromium() -> bool:
+    return any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
+
+
+left_out = pytest.StashKey[int]()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the browser's tests out where there is no browser; the end of the run says so."""
+    if _has_chromium():
+        return
+    browser = [item for item in items if item.get_closest_marker("browser")]
+    items[:] = [item for item in items if item not in browser]
+    config.stash[left_out] = len(browser)
+    config.hook.pytest_deselected(items=browser)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what was left out, and why."""
+    if count := config.stash.get(left_out, 0):
+        terminalreporter.write_line(f"left out: {count} tests in a browser, for there is no chromium: install it")

@@ -12,8 +12,8 @@ from types import FrameType
 from typing import Any
 
 from stack import demo, platform
+from stack.condition import observe
 from stack.jars import Report
-from stack.part import answers
 from stack.problem import Problem
 from stack.state import State, read_json
 from stack.supervisor import Supervisor
@@ -169,8 +169,7 @@ def _wait_for_all(state: State, report: Report) -> None:
 def _not_ready(state: State) -> list[str]:
     if not state.endpoints.exists():
         return ["the start in another window"]
-    processes = (read_json(state.processes) or {}).get("processes", [])
-    return [each["name"] for each in processes if each["ready_url"] and not answers(each["ready_url"])]
+    return [each.name for each in observe(state).processes if not each.is_ready]
 
 
 def _say_ready(state: State) -> None:
