@@ -81,7 +81,8 @@ class MandateGranted(Event):
 
     `data_service_type` is "VH_onbepaald", "VH_kwartier_uur", "VH_dag" or "IG"; `data_period_from` and
     `data_period_to` are the first and last day that may be read (both inclusive), None where the period has no such
-    bound. `net_user_id` is who consented, and what may be read is cut by its occupancy. Access is given in
+    bound. `net_user_id` is who consented, and what may be read is cut by its occupancy; `occupied_from` is the first day
+    of that on every allocation point of the access point, as the register knew it then. Access is given in
     [`granted_at`, `expires_at`).
     """
 
@@ -95,6 +96,7 @@ class MandateGranted(Event):
     data_period_from: date | None
     data_period_to: date | None
     net_user_id: UUID
+    occupied_from: date
     granted_at: datetime
     expires_at: datetime
 
@@ -132,7 +134,8 @@ class MandateEnded(Event):
 
     `reason` is "CUSTOMER_SWITCH", "POINT_CLOSED" or "CONTRACT_ENDED". `ends_on` is the first local day (gas: gas day)
     without access; it may lie ahead of `ended_at`, when this was decided, or behind it. A later one about the same
-    mandate is only ever earlier. A correction of its cause revives nothing.
+    mandate is never later: it names an earlier day, or a closer reason for the same day. A correction of its cause
+    revives nothing.
     """
 
     ean: Ean

@@ -58,6 +58,7 @@ MANDATE: Final[dict[tuple[str, int], Event]] = {
         data_period_from=date(2026, 1, 1),
         data_period_to=None,
         net_user_id=UUID("00000000-0000-4000-8000-000000000011"),
+        occupied_from=date(2026, 1, 1),
         granted_at=datetime(2026, 11, 20, 12, 5, tzinfo=UTC),
         # the local midnight that ends 20 November 2029
         expires_at=datetime(2029, 11, 20, 23, 0, tzinfo=UTC),
