@@ -16,25 +16,29 @@ metadata = MetaData()
 session = Table(
     "session",
     metadata,
-    Column("id_hash", LargeBinary, primary_key=True),
-    Column("subject", String, nullable=False),
-    Column("name", String, nullable=False),
-    Column("sealed_token", LargeBinary, nullable=False),
-    Column("started_at", DateTime(timezone=True), nullable=False),
-    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("id_hash", LargeBinary, primary_key=True, comment="SHA-256 of the session id that the browser holds"),
+    Column("subject", String, nullable=False, comment="the person's id at the issuer"),
+    Column("name", String, nullable=False, comment="what the page calls the person"),
+    Column("sealed_token", LargeBinary, nullable=False, comment="id_token, sealed with a key made from the session id"),
+    Column("started_at", DateTime(timezone=True), nullable=False, comment="when the person signed in (UTC)"),
+    Column("expires_at", DateTime(timezone=True), nullable=False, comment="end of the session (UTC, exclusive)"),
     Index("session_expires_at", "expires_at"),
+    comment="Browsers in which somebody is signed in.",
 )
 
 sign_in = Table(
     "sign_in",
     metadata,
-    Column("state_hash", LargeBinary, primary_key=True),
-    Column("browser_hash", LargeBinary, nullable=False),
-    Column("nonce", String, nullable=False),
-    Column("code_verifier", String, nullable=False),
-    Column("return_to", String, nullable=False),
-    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("state_hash", LargeBinary, primary_key=True, comment="SHA-256 of the state that the provider sends back"),
+    Column("browser_hash", LargeBinary, nullable=False, comment="SHA-256 of what the browser that began it holds"),
+    Column("nonce", String, nullable=False, comment="must come back in the id_token"),
+    Column("code_verifier", String, nullable=False, comment="PKCE secret of this sign-in"),
+    Column("return_to", String, nullable=False, comment="path of the page to go to afterwards"),
+    Column(
+        "expires_at", DateTime(timezone=True), nullable=False, comment="until when it may come back (UTC, exclusive)"
+    ),
     Index("sign_in_expires_at", "expires_at"),
+    comment="Sign-ins that have left for the provider and are not back yet.",
 )
 
 
