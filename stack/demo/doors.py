@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import httpx
 
@@ -18,12 +18,21 @@ _TRY_AGAIN: Final = frozenset({httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVIC
 
 @dataclass(slots=True)
 class Doors:
-    """The doors of the services for one machine of the credentials file (`publisher`, `access_holder`, `operator`)."""
+    """The doors of the services for one machine of the credentials file (`publisher`, `access_holder`, `operator`).
+
+    A context manager: its end closes the connections.
+    """
 
     endpoints: dict[str, Any]
     machine: dict[str, str] = field(repr=False)
     client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=120, trust_env=False), repr=False)
     tokens: dict[str, tuple[str, float]] = field(default_factory=dict, repr=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
 
     def post(self, service: str, path: str, permission: str, **more: Any) -> Any:
         """Return what `service` answers to a POST, once it is done.

@@ -41,10 +41,20 @@ def load(state: State, report: Report) -> None:
     credentials = read_json(state.credentials)
     with _alone(state):
         marker = begin(state, datetime.now(UTC).astimezone(BRUSSELS).date())
-        plan = make_plan(marker.last_day, seed=marker.seed)
-        _register(plan, marker, Doors(endpoints, credentials["access_holder"]), report)
-        _publish(plan, marker, Doors(endpoints, credentials["publisher"]), report)
+        bring(make_plan(marker.last_day, seed=marker.seed), marker, endpoints, credentials, report)
         marker.keep(WHOLE)
+
+
+def bring(plan: Plan, marker: Marker, endpoints: dict[str, Any], credentials: dict[str, Any], report: Report) -> None:
+    """Bring in what the marker does not have yet of `plan`.
+
+    Raises:
+        Problem: a service refuses, or is away for too long.
+    """
+    with Doors(endpoints, credentials["access_holder"]) as doors:
+        _register(plan, marker, doors, report)
+    with Doors(endpoints, credentials["publisher"]) as doors:
+        _publish(plan, marker, doors, report)
 
 
 def _register(plan: Plan, marker: Marker, doors: Doors, report: Report) -> None:
