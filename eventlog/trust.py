@@ -1,8 +1,8 @@
-"""Who is calling: bearer tokens of trusted issuers, and this service's own token for calling others.
+"""Who is calling: bearer tokens of trusted issuers.
 
 Machines carry an ES256 JWT with the called service as audience, `roles`, and `scope` (space separated, without the
 audience: `readings.write`). People carry the id_token of their sign-in: audience the portal's client id, a `roles`
-claim, no scopes. Nothing of a token ever reaches a log or an answer.
+claim, `person_ref` or `kbo` where they have one, no scopes. Nothing of a token ever reaches a log or an answer.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-import httpx
 from fastapi import FastAPI
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
@@ -22,13 +21,26 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from eventlog.key_sets import Fetch, IssuerKeys, KeysUnavailable, fetch_json
+from eventlog.service_token import ServiceToken
+
+__all__ = [
+    "Algorithm",
+    "Authenticator",
+    "Caller",
+    "IssuerUnavailable",
+    "NotAllowed",
+    "NotAuthenticated",
+    "ServiceToken",
+    "TrustedIssuer",
+    "answer_refusals",
+    "require",
+]
 
 Algorithm = Literal["ES256", "RS256"]
 
 LEEWAY_SECONDS: Final = 30
 _ALGORITHMS: Final = frozenset({"ES256", "RS256"})
 _TOKEN_LENGTH_LIMIT: Final = 8192
-_EARLY_SECONDS: Final = 60.0
 
 
 class NotAuthenticated(HTTPException):
@@ -75,13 +87,19 @@ class TrustedIssuer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who is calling. `subject` is a client id or a person's id at `issuer`; `scopes` is empty for a person."""
+    """Who is calling. `subject` is a client id or a person's id at `issuer`; `scopes` is empty for a person.
+
+    `person_ref` is what the access holder and the issuer both know a person by, `kbo` the number of the enterprise that
+    a person acts for; both are empty where the issuer says nothing, and for machines.
+    """
 
     subject: str
     roles: frozenset[str]
     scopes: frozenset[str]
     issuer: str
     is_person: bool = False
+    person_ref: str = field(default="", repr=False)
+    kbo: str = ""
 
 
 class Authenticator:
@@ -176,13 +194,23 @@ def _caller(claims: dict[str, Any], issuer: TrustedIssuer) -> Caller:
     if not isinstance(roles, list) or not isinstance(scope, str):
         raise NotAuthenticated("roles")
     is_person = issuer.kind == "people"
+    person_ref, kbo = (_text(claims, name) if is_person else "" for name in ("person_ref", "kbo"))
     return Caller(
         subject=claims["sub"],
         roles=frozenset(each for each in roles if isinstance(each, str)) & frozenset(issuer.roles),
         scopes=frozenset() if is_person else frozenset(scope.split()),
         issuer=issuer.issuer,
         is_person=is_person,
+        person_ref=person_ref,
+        kbo=kbo,
     )
+
+
+def _text(claims: dict[str, Any], name: str) -> str:
+    value = claims.get(name, "")
+    if not isinstance(value, str):
+        raise NotAuthenticated(name)
+    return value
 
 
 def require(
@@ -216,37 +244,3 @@ def answer_refusals(app: FastAPI) -> None:
 
     for kind in (NotAuthenticated, NotAllowed, IssuerUnavailable):
         app.add_exception_handler(kind, answer)
-
-
-class ServiceToken:
-    """This service's own tokens for calling others, per audience and scope; kept until a minute before they expire."""
-
-    def __init__(
-        self, token_url: str, client_id: str, client_secret: str, *, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._token_url = token_url
-        self._credentials = httpx.BasicAuth(client_id, client_secret)
-        self._monotonic = monotonic
-        self._kept: dict[tuple[str, str], tuple[str, float]] = {}
-
-    async def bearer(self, audience: str, scope: str) -> str:
-        """Return a token for `audience` (a service's name) with `scope` (as `blocks.read`; several with spaces).
-
-        It goes into the header as `f"Bearer {token}"`.
-
-        Raises:
-            httpx.HTTPError: the issuer does not answer, or refuses.
-        """
-        token, good_until = self._kept.get((audience, scope), ("", 0.0))
-        if self._monotonic() < good_until:
-            return token
-        wanted = " ".join(f"{audience}/{each}" for each in scope.split())
-        asked_at = self._monotonic()
-        async with httpx.AsyncClient(timeout=5.0, trust_env=False) as client:
-            form = {"grant_type": "client_credentials", "scope": wanted}
-            response = await client.post(self._token_url, data=form, auth=self._credentials)
-            response.raise_for_status()
-        answer = response.json()
-        lifetime = float(answer["expires_in"])
-        self._kept[audience, scope] = (answer["access_token"], asked_at + lifetime - min(_EARLY_SECONDS, lifetime / 2))
-        return str(answer["access_token"])

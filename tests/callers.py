@@ -23,7 +23,7 @@ _ISSUERS: Final = (
     TrustedIssuer(
         issuer=_PEOPLE,
         jwks_url=f"{_PEOPLE}/jwks",
-        roles=("operator",),
+        roles=("operator", "net_user", "holder"),
         kind="people",
         audiences=("portal",),
         algorithms=("RS256",),
@@ -48,7 +48,7 @@ def machine(subject: str, *, role: str, audience: str, scope: str) -> dict[str, 
     return {"Authorization": f"Bearer {token}"}
 
 
-def person(subject: str, *, role: str) -> dict[str, str]:
-    """Return the headers of a person who signed in at the portal."""
-    claims = {"iss": _PEOPLE, "aud": "portal", "sub": subject, "roles": [role], "exp": int(time.time()) + 60}
-    return {"Authorization": f"Bearer {jwt.encode({'alg': 'RS256'}, claims, _PEOPLE_KEY)}"}
+def person(subject: str, *, role: str, **claims: str) -> dict[str, str]:
+    """Return the headers of a person who signed in at the portal, with more `claims` (`person_ref`, `kbo`)."""
+    known = {"iss": _PEOPLE, "aud": "portal", "sub": subject, "roles": [role], "exp": int(time.time()) + 60}
+    return {"Authorization": f"Bearer {jwt.encode({'alg': 'RS256'}, {**claims, **known}, _PEOPLE_KEY)}"}

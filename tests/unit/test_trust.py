@@ -103,6 +103,23 @@ async def test_a_person_is_known_by_the_id_token_and_has_no_scopes(issuers: Issu
     )
 
 
+async def test_a_person_brings_what_the_access_holder_knows_them_by(issuers: Issuers) -> None:
+    id_token = token(PEOPLE_KEY, alg="RS256", kid=None, iss=PEOPLE, aud=["portal"], person_ref="p-1", kbo="0123456749")
+    caller = await issuers.caller(id_token)
+    assert (caller.person_ref, caller.kbo) == ("p-1", "0123456749")
+    assert "p-1" not in repr(caller)
+
+
+async def test_a_machine_is_nobody_whatever_it_claims(issuers: Issuers) -> None:
+    caller = await issuers.caller(token(person_ref="p-1", kbo="0123456749"))
+    assert (caller.person_ref, caller.kbo) == ("", "")
+
+
+async def test_a_person_whose_reference_is_not_text_is_refused(issuers: Issuers) -> None:
+    id_token = token(PEOPLE_KEY, alg="RS256", kid=None, iss=PEOPLE, aud=["portal"], person_ref=["p-1", "p-2"])
+    assert await issuers.reason(id_token) == "person_ref"
+
+
 async def test_a_role_that_the_issuer_may_not_assert_is_ignored(issuers: Issuers) -> None:
     caller = await issuers.caller(token(roles=["operator", "publisher"]))
     assert caller.roles == {"publisher"}
