@@ -78,6 +78,12 @@ OLDEST_UNPUBLISHED: Final = Gauge(
     "late.",
     ["topic"],
 )
+MARKED: Final = Gauge(
+    "permission_mark_timestamp_seconds",
+    "Instant (seconds since 1970, UTC) of the newest mark of freshness written; time() minus it is its age. Above a "
+    "few seconds the relay stands still, and export soon refuses to answer.",
+    ["topic"],
+)
 HTTP_REQUESTS: Final = Counter(
     "http_requests_total",
     "Requests by service, route template, method and status. A rise of 5xx is ours, of 4xx the callers'.",

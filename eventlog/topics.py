@@ -43,12 +43,15 @@ class Topic:
     def config(self) -> dict[str, str]:
         """The topic's settings, as Kafka names them."""
         retention_ms = -1 if self.retention_hours is None else self.retention_hours * _HOUR_MS
+        # Only whole segments are deleted, so what is kept by time is cut into four.
+        segments = {} if self.retention_hours is None else {"segment.ms": str(retention_ms // 4)}
         return {
             "cleanup.policy": "delete",
             "message.timestamp.type": "LogAppendTime",
             "min.insync.replicas": str(self.min_insync_replicas),
             "retention.bytes": "-1",
             "retention.ms": str(retention_ms),
+            **segments,
         }
 
 

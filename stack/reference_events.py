@@ -29,12 +29,18 @@ def _topics(local: dict[str, Topic], production: dict[str, Topic]) -> list[str]:
             topic.owner,
             topic.key,
             f"{topic.partitions}, {production[name].partitions}",
-            "for ever" if topic.retention_hours is None else f"{topic.retention_hours // 24} days",
+            _kept(topic.retention_hours),
             ", ".join(f"[{event}](#{event.lower()})" for event in sorted(topic.events)),
         ]
         for name, topic in sorted(local.items())
     ]
     return table(heads, rows)
+
+
+def _kept(hours: int | None) -> str:
+    if hours is None:
+        return "for ever"
+    return f"{hours} h" if hours % 24 else f"{hours // 24} days"
 
 
 def _event(schema: Schema, topic: Topic) -> list[str]:

@@ -81,8 +81,8 @@ class MandateGranted(Event):
 
     `data_service_type` is "VH_onbepaald", "VH_kwartier_uur", "VH_dag" or "IG"; `data_period_from` and
     `data_period_to` are the first and last day that may be read (both inclusive), None where the period has no such
-    bound. `net_user_id` is who consented, and what may be read is cut by its occupancy; `occupied_from` is the first day
-    of that on every allocation point of the access point, as the register knew it then. Access is given in
+    bound. `net_user_id` is who consented, and what may be read is cut by its occupancy; `occupied_from` is the first
+    day of that on every allocation point of the access point, as the register knew it then. Access is given in
     [`granted_at`, `expires_at`).
     """
 

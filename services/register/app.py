@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from fastapi import FastAPI
 
-from eventlog import relay
+from eventlog import marks, relay
 from eventlog.database import create_engine, create_tables
 from eventlog.probes import ops_routes, unready_database
 from eventlog.process import Task, run
@@ -45,4 +45,7 @@ def build(settings: Settings, roles: Collection[str]) -> tuple[FastAPI, list[Tas
     async def publish() -> None:
         await relay.relay(engine, topic=TOPIC, source=settings.service, bootstrap=settings.kafka_bootstrap)
 
-    return app, [publish] if "relay" in roles else []
+    async def mark() -> None:
+        await marks.write_marks(engine, topic=TOPIC, source=settings.service, bootstrap=settings.kafka_bootstrap)
+
+    return app, [publish, mark] if "relay" in roles else []

@@ -65,6 +65,7 @@ async def test_topics_are_made_as_the_file_says(kafka_bootstrap: str, prefix: st
         "mandate-events": 8,
         "meter-readings": 8,
         "metering-events": 8,
+        "permission-marks": 8,
         "register-events": 8,
     }
     config = await config_of(admin, f"{prefix}metering-events")

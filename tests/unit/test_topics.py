@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from eventlog.topics import _murmur2, load_topics, partition_of
 
-NAMES = {"export-events", "mandate-events", "meter-readings", "metering-events", "register-events"}
+NAMES = {"export-events", "mandate-events", "meter-readings", "metering-events", "permission-marks", "register-events"}
 
 
 @pytest.mark.parametrize(
@@ -56,9 +56,16 @@ def test_readings_are_kept_for_ever_and_stamped_by_the_broker() -> None:
     }
 
 
-def test_only_what_metering_did_is_kept_by_time_fourteen_days() -> None:
+def test_only_what_metering_did_and_marks_are_kept_by_time_fourteen_days_and_an_hour() -> None:
     kept = {name: topic.config["retention.ms"] for name, topic in load_topics("local").items()}
-    assert {name: ms for name, ms in kept.items() if ms != "-1"} == {"metering-events": "1209600000"}
+    assert {name: ms for name, ms in kept.items() if ms != "-1"} == {
+        "metering-events": "1209600000",
+        "permission-marks": "3600000",
+    }
+
+
+def test_what_is_kept_by_time_lies_in_segments_that_can_be_deleted_in_time() -> None:
+    assert load_topics("local")["permission-marks"].config["segment.ms"] == "900000"
 
 
 def test_an_unknown_profile_is_an_error() -> None:
