@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from market.channel import BY_CODE, Quantity, Resolution
 from market.local_time import slice_count
@@ -33,12 +34,15 @@ def check_readings(frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, str]]:
     about, and `slice_count`, how many its day has.
     """
     kept, refused = _split(frame, _NAME_RULES)
+    spoken = (kept["values"].bin.size() // _WIDTH).cast(pl.Int64)
     counted = kept.with_columns(
-        (pl.col("values").bin.size() // _WIDTH).cast(pl.Int64).alias("spoken_count"),
+        spoken.alias("spoken_count"),
         pl.Series("slice_count", _slice_counts(kept), dtype=pl.Int64),
+        _are_bad_runs(kept["quality"], spoken.to_numpy(), max(Quality)).alias("has_bad_quality"),
+        _are_bad_runs(kept["gas_factor"], spoken.to_numpy(), max(GasFactor)).alias("has_bad_factor"),
     )
     kept, more = _split(counted, _SLICE_RULES)
-    return kept, refused | more
+    return kept.drop("has_bad_quality", "has_bad_factor"), refused | more
 
 
 def _split(frame: pl.DataFrame, rules: list[tuple[pl.Expr, str]]) -> tuple[pl.DataFrame, dict[int, str]]:
@@ -52,7 +56,7 @@ def _split(frame: pl.DataFrame, rules: list[tuple[pl.Expr, str]]) -> tuple[pl.Da
     return kept, dict(zip(bad["row"].to_list(), bad["reason"].to_list(), strict=True))
 
 
-def _slice_counts(frame: pl.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _slice_counts(frame: pl.DataFrame) -> NDArray[np.int64]:
     """Return how many slices the calendar gives each row's day."""
     channels = frame["channel"].to_numpy().astype(np.int64)
     days = frame["day"].to_physical().to_numpy().astype(np.int64)
@@ -71,20 +75,18 @@ def _is_bad_text(name: str, greatest: int) -> pl.Expr:
     return (text.str.len_bytes() > greatest) | text.str.contains("\0", literal=True)
 
 
-def _are_bad_runs(name: str, greatest_code: int) -> pl.Expr:
-    """Not pairs of a known code and a count, or not for as many slices as there are values; empty is neither."""
-    runs = pl.col(name)
-    codes, counts = runs.list.gather_every(2, 0), runs.list.gather_every(2, 1)
-    spoken = pl.col("spoken_count")
-    # A count beyond the slices is refused before the sum is looked at: a sum could wrap around.
-    is_bad = (
-        (codes.list.min() < 0)
-        | (codes.list.max() > greatest_code)
-        | (counts.list.min() < 1)
-        | (counts.list.max() > spoken)
-        | (counts.list.sum() != spoken)
-    )
-    return (runs.list.len() % 2 == 1) | ((runs.list.len() > 0) & is_bad)
+def _are_bad_runs(runs: pl.Series, spoken: NDArray[np.int64], greatest_code: int) -> pl.Series:
+    """Return which of `runs` are no pairs of a known code and a count that sum to `spoken`; an empty one is not bad."""
+    lengths = runs.list.len().to_numpy().astype(np.int64)
+    is_paired = (lengths > 0) & (lengths % 2 == 0)
+    flat = runs.filter(pl.Series(is_paired)).explode().to_numpy().astype(np.int64)
+    codes, counts = flat[0::2], flat[1::2]
+    rows = np.repeat(np.flatnonzero(is_paired), lengths[is_paired] // 2)
+    is_bad = lengths % 2 == 1
+    is_bad[rows[(codes < 0) | (codes > greatest_code) | (counts < 1)]] = True
+    sums = np.zeros(len(runs), dtype=np.int64)
+    np.add.at(sums, rows, counts)
+    return pl.Series(is_bad | (is_paired & (sums != spoken)))
 
 
 _NAME_RULES: Final = [
@@ -113,8 +115,8 @@ _SLICE_RULES: Final = [
         "the slices do not fit into the day",
     ),
     (pl.col("quality").list.len() == 0, "there is no quality"),
-    (_are_bad_runs("quality", max(Quality)), "the quality does not fit the values"),
-    (_are_bad_runs("gas_factor", max(GasFactor)), "the gas factor does not fit the values"),
+    (pl.col("has_bad_quality"), "the quality does not fit the values"),
+    (pl.col("has_bad_factor"), "the gas factor does not fit the values"),
     (
         (pl.col("gas_factor").list.len() > 0) & ~pl.col("channel").is_in(_WITH_FACTOR),
         "the channel has no gas factor",

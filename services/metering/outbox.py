@@ -20,6 +20,7 @@ from services.metering.block_writer import Written
 from services.metering.run_table import Readings
 
 _EVENTS: Final = UUID("5f0c6f5a-0b7e-5e55-9d0c-3f7a1f3f2d11")
+_CHANNEL_NAMES: Final = {code: channel.name for code, channel in BY_CODE.items()}
 _UUID: Final = pa.binary(16)
 _SCHEMA: Final = {
     "place": pa.int32(),
@@ -75,7 +76,7 @@ def _blocks_revised(run: Run, written: Written) -> Iterable[_Row]:
         event = BlockRevised(
             ean=ean,
             meter_id=each["meter_id"],
-            channel=BY_CODE[each["channel"]].name,
+            channel=_CHANNEL_NAMES[each["channel"]],
             day=each["day"],
             changed_count=each["changed_count"],
             source=each["source"],
