@@ -10,6 +10,7 @@ import os
 import signal
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -116,7 +117,8 @@ class Supervisor:
             each.start_at = time.monotonic() + each.pause_seconds
             return
         each.started_at, each.start_at = time.monotonic(), None
-        self._write_processes()
+        with suppress(OSError):  # a full disk ends no process that can go on
+            self._write_processes()
 
     def _write_processes(self) -> None:
         processes = [_entry(each) for each in self.watched.values()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from stack.jars import Report
 
@@ -36,6 +36,12 @@ def _print_changes() -> Report:
             last = line
 
     return show
+
+
+def note(line: str) -> None:
+    """Print a line on stderr; one that a full disk or a closed terminal refuses is lost, and nothing else."""
+    with suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
 
 
 def complain(line: str, detail: str = "") -> None:

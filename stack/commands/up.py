@@ -17,7 +17,7 @@ from stack.jars import Report
 from stack.problem import Problem
 from stack.state import State, read_json
 from stack.supervisor import Supervisor
-from stack.terminal import progress
+from stack.terminal import note, progress
 
 READY_TIMEOUT_SECONDS = 300.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -63,7 +63,7 @@ def _stay(state: State, arguments: argparse.Namespace) -> int:
             with progress(plain=arguments.supervise) as report:
                 supervisor.report = report
                 platform.start(platform.plan(state, base=arguments.port), supervisor)
-            supervisor.report = lambda line: print(line, file=sys.stderr, flush=True)
+            supervisor.report = note
             _say_ready(state)
             with demo.brought_in(state, is_wanted=not arguments.empty and not arguments.supervise):
                 _watch(supervisor)
