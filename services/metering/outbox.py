@@ -21,6 +21,7 @@ from services.metering.run_table import Readings
 
 _EVENTS: Final = UUID("5f0c6f5a-0b7e-5e55-9d0c-3f7a1f3f2d11")
 _CHANNEL_NAMES: Final = {code: channel.name for code, channel in BY_CODE.items()}
+_TOLD: Final = ["row", "record_offset", "ean", "meter_id", "channel", "day", "changed_count", "source", "message_id"]
 _UUID: Final = pa.binary(16)
 _SCHEMA: Final = {
     "place": pa.int32(),
@@ -70,7 +71,7 @@ def _run_applied(run: Run, parked_count: int, written: Written, days: pl.Series)
 
 
 def _blocks_revised(run: Run, written: Written) -> Iterable[_Row]:
-    revised = [each for table in written.revised for each in table.iter_rows(named=True)]
+    revised = [each for table in written.revised for each in table.select(_TOLD).iter_rows(named=True)]
     for each in sorted(revised, key=lambda reading: reading["record_offset"]):
         ean = Ean(f"{each['ean']:018d}")
         event = BlockRevised(

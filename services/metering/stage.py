@@ -77,7 +77,7 @@ def insert_new(cursor: Any, rows: pa.Table) -> list[int]:
     if cursor.rowcount == len(rows):
         return []
     cursor.execute(_KNOWN)
-    return [offset for (offset,) in cursor.fetchall()]
+    return list(cursor.fetch_arrow_table()["record_offset"].to_pylist())
 
 
 def existing_blocks(cursor: Any, keys: pa.Table) -> tuple[pa.Table, pa.Table]:
