@@ -22,8 +22,13 @@ SERVICE_SCOPES: dict[str, tuple[str, ...]] = {
     "register": ("metering/indexes.read",),
     "mandate": ("register/net-users.read", "register/messages.write"),
     "metering": (),
-    "export": ("metering/blocks.read", "mandate/sessions.write", "register/names.read"),
-    "portal": ("export/readings.read", "mandate/contracts.write", "register/access-points.write"),
+    "export": ("metering/blocks.read", "mandate/sessions.write", "register/names.read", "register/net-users.read"),
+    "portal": (
+        "export/readings.read",
+        "mandate/contracts.write",
+        "register/access-points.write",
+        "register/net-users.read",
+    ),
 }
 MACHINES: dict[str, tuple[str, tuple[str, ...]]] = {
     "demo-publisher": ("publisher", ("metering/readings.write",)),
@@ -52,6 +57,7 @@ class Secrets:
     clients: dict[str, str]
     oidc_client: str
     session: str
+    person_key: str
 
 
 def load_secrets(state: State) -> Secrets:
@@ -63,6 +69,7 @@ def load_secrets(state: State) -> Secrets:
         clients={name: _random() for name in (*SERVICES, *MACHINES)} | kept.get("clients", {}),
         oidc_client=kept.get("oidc_client") or _random(),
         session=kept.get("session") or _random(),
+        person_key=kept.get("person_key") or _random(),
     )
     if asdict(found) != kept:
         write_json(state.secrets, asdict(found))

@@ -125,6 +125,8 @@ class Layout:
             "PYTHONFAULTHANDLER": "1",
             **{f"{other.upper()}_URL": self.url(other) for other in self.secrets.roles},
         }
+        if service == "register":
+            environment["REGISTER_PERSON_KEY"] = self.secrets.person_key
         if service == "portal":
             environment |= {
                 "OIDC_ISSUER": self.url("oidc"),

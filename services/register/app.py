@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import UTC, datetime
 from functools import partial
+from secrets import token_bytes
 from typing import Final, NoReturn
 from uuid import uuid4
 
 from fastapi import FastAPI
+from sqlalchemy import Engine
 
 from eventlog import marks, relay
 from eventlog.database import create_engine, create_tables
 from eventlog.probes import ops_routes, unready_database
 from eventlog.process import Task, run
-from eventlog.settings import Settings, read_settings
+from eventlog.settings import read_settings
 from eventlog.trust import Authenticator
-from services.register import store
+from services.register import tables
 from services.register.api import create_api
+from services.register.desk import Desk
+from services.register.settings import RegisterSettings
 
 ROLES: Final = ("api", "relay")
 TOPIC: Final = "register-events"
@@ -25,19 +29,18 @@ TOPIC: Final = "register-events"
 
 def run_service(roles: Collection[str]) -> NoReturn:
     """Run `roles` as one process until it is told to stop."""
-    settings = read_settings(Settings)
+    settings = read_settings(RegisterSettings)
     app, tasks = build(settings, roles)
     run(settings.service, app=app, host=settings.host, port=settings.port, tasks=tasks)
 
 
-def build(settings: Settings, roles: Collection[str]) -> tuple[FastAPI, list[Task]]:
+def build(settings: RegisterSettings, roles: Collection[str]) -> tuple[FastAPI, list[Task]]:
     """Return the web application of `roles` and the tasks that run beside it; makes missing tables."""
     engine = create_engine(settings.database_url.get_secret_value(), application_name=settings.service)
-    create_tables(engine, store.metadata)
+    create_tables(engine, tables.metadata)
     app = FastAPI(openapi_url=None)
     if "api" in roles:
-        authenticator = Authenticator(settings.trusted_issuers, settings.service)
-        app = create_api(engine, authenticator, clock=lambda: datetime.now(UTC), new_id=uuid4)
+        app = _create_api(engine, settings)
     app.router.routes.extend(
         ops_routes(is_ready=partial(unready_database, engine), unpublished=partial(relay.count_unpublished, engine))
     )
@@ -49,3 +52,15 @@ def build(settings: Settings, roles: Collection[str]) -> tuple[FastAPI, list[Tas
         await marks.write_marks(engine, topic=TOPIC, source=settings.service, bootstrap=settings.kafka_bootstrap)
 
     return app, [publish, mark] if "relay" in roles else []
+
+
+def _create_api(engine: Engine, settings: RegisterSettings) -> FastAPI:
+    desk = Desk(
+        engine=engine,
+        person_key=settings.register_person_key.get_secret_value().encode(),
+        clock=lambda: datetime.now(UTC),
+        new_id=uuid4,
+        random_bytes=token_bytes,
+    )
+    authenticator = Authenticator(settings.trusted_issuers, settings.service)
+    return create_api(desk, authenticator, bulk_max_bytes=settings.bulk_max_bytes)

@@ -1,43 +1,38 @@
-"""Registering a point over HTTP: one event, once, whoever asks how often."""
+"""Registering a point over HTTP: once, whoever asks how often."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import date
-from uuid import uuid4
 
 import httpx
 import pytest
 from sqlalchemy import Engine
 
-from eventlog import event_store, idempotency
-from eventlog.database import create_engine, create_tables
-from eventlog.events import AccessPointRegistered
-from services.register.api import create_api
-from tests.callers import authenticator, machine, person
-from tests.examples import HOUSE, HOUSE_REGISTERED, NOON
+from eventlog import event_store
+from eventlog.events import AccessPointRegistered, AllocationPointAdded
+from tests.callers import machine, person
+from tests.examples import HOUSE, HOUSE_REGISTERED
+from tests.register_room import SUPPLIER, make_engine, register_client
 
 pytestmark = pytest.mark.integration
 
 HOUSE_BODY = {"ean": HOUSE, "energy": "E", "meter_kind": "DIGITAL", "registered_on": "2026-01-01"}
-SUPPLIER = {"role": "access_holder", "audience": "register", "scope": "access-points.write"}
+FIRST_ALLOCATION_POINT = AllocationPointAdded(
+    ean=HOUSE, allocation_point_id="1", direction="OFFTAKE", added_on=date(2026, 1, 1)
+)
 
 
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
-    engine = create_engine(database_url, application_name="test")
-    create_tables(engine, idempotency.metadata)
-    yield engine
-    engine.dispose()
+    with make_engine(database_url) as engine:
+        yield engine
 
 
 @pytest.fixture
 async def client(engine: Engine) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_api(engine, authenticator("register"), clock=lambda: NOON, new_id=uuid4)
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    headers = machine("supplier", **SUPPLIER)
-    async with httpx.AsyncClient(transport=transport, base_url="http://register.test", headers=headers) as client:
+    async with register_client(engine) as client:
         yield client
 
 
@@ -46,12 +41,15 @@ def events(engine: Engine) -> list[object]:
         return list(event_store.load(tx, f"point:{HOUSE}")[0])
 
 
-async def test_a_registered_point_is_one_event_on_its_stream(client: httpx.AsyncClient, engine: Engine) -> None:
+async def test_a_registered_point_and_its_first_part_are_on_its_stream(
+    client: httpx.AsyncClient, engine: Engine
+) -> None:
     answer = await client.post("/access-points", json=HOUSE_BODY)
     assert answer.status_code == 201
     assert answer.json() == {"ean": HOUSE, "outcome": "registered"}
     assert events(engine) == [
-        AccessPointRegistered(ean=HOUSE, energy="E", meter_kind="DIGITAL", registered_on=date(2026, 1, 1))
+        AccessPointRegistered(ean=HOUSE, energy="E", meter_kind="DIGITAL", registered_on=date(2026, 1, 1)),
+        AllocationPointAdded(ean=HOUSE, allocation_point_id="1", direction="OFFTAKE", added_on=date(2026, 1, 1)),
     ]
 
 
@@ -60,7 +58,7 @@ async def test_the_same_command_again_answers_200_and_writes_nothing(client: htt
     answer = await client.post("/access-points", json=HOUSE_BODY)
     assert answer.status_code == 200
     assert answer.json() == {"ean": HOUSE, "outcome": "unchanged"}
-    assert events(engine) == [HOUSE_REGISTERED]
+    assert events(engine) == [HOUSE_REGISTERED, FIRST_ALLOCATION_POINT]
 
 
 async def test_another_kind_of_meter_is_refused_with_the_reason(client: httpx.AsyncClient, engine: Engine) -> None:
@@ -72,7 +70,7 @@ async def test_another_kind_of_meter_is_refused_with_the_reason(client: httpx.As
         "Code": "RegistrationRefused",
         "Message": "the point is already registered with another kind of meter",
     }
-    assert events(engine) == [HOUSE_REGISTERED]
+    assert events(engine) == [HOUSE_REGISTERED, FIRST_ALLOCATION_POINT]
 
 
 async def test_what_is_wrong_is_named_without_repeating_it(client: httpx.AsyncClient, engine: Engine) -> None:
@@ -84,7 +82,7 @@ async def test_what_is_wrong_is_named_without_repeating_it(client: httpx.AsyncCl
         "ValidationError",
         "the request is not valid",
     )
-    assert body["ValidationErrorMessages"] == [
+    assert sorted(body["ValidationErrorMessages"]) == [
         "ean: the check digit of the EAN is wrong",
         "meter_kind: Field required",
         "registered_on: a day is written YYYY-MM-DD",
@@ -104,7 +102,7 @@ async def test_a_key_gets_the_first_answer_again(client: httpx.AsyncClient, engi
     again = await client.post("/access-points", json=HOUSE_BODY, headers=keyed)
     assert (first.status_code, again.status_code) == (201, 201)
     assert again.json() == first.json() == {"ean": HOUSE, "outcome": "registered"}
-    assert events(engine) == [HOUSE_REGISTERED]
+    assert events(engine) == [HOUSE_REGISTERED, FIRST_ALLOCATION_POINT]
 
 
 async def test_a_key_is_not_for_another_command(client: httpx.AsyncClient, engine: Engine) -> None:
@@ -112,7 +110,7 @@ async def test_a_key_is_not_for_another_command(client: httpx.AsyncClient, engin
     await client.post("/access-points", json=HOUSE_BODY, headers=keyed)
     answer = await client.post("/access-points", json={**HOUSE_BODY, "meter_kind": "AMR"}, headers=keyed)
     assert (answer.status_code, answer.json()["Code"]) == (422, "IdempotencyKeyReused")
-    assert events(engine) == [HOUSE_REGISTERED]
+    assert events(engine) == [HOUSE_REGISTERED, FIRST_ALLOCATION_POINT]
 
 
 async def test_another_caller_may_choose_the_same_key(client: httpx.AsyncClient) -> None:
@@ -123,10 +121,10 @@ async def test_another_caller_may_choose_the_same_key(client: httpx.AsyncClient)
     assert (answer.status_code, answer.json()["outcome"]) == (200, "unchanged")
 
 
-async def test_many_at_once_are_one_event(client: httpx.AsyncClient, engine: Engine) -> None:
+async def test_many_at_once_are_one_registration(client: httpx.AsyncClient, engine: Engine) -> None:
     answers = await asyncio.gather(*(client.post("/access-points", json=HOUSE_BODY) for _ in range(8)))
     assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
-    assert events(engine) == [HOUSE_REGISTERED]
+    assert events(engine) == [HOUSE_REGISTERED, FIRST_ALLOCATION_POINT]
 
 
 async def test_a_command_is_tried_three_times_again_and_then_asks_for_patience(
@@ -177,4 +175,4 @@ async def test_the_api_describes_itself(client: httpx.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
     operation = document["paths"]["/access-points"]["post"]
     assert {"201", "400", "401", "403", "409", "422", "503"} <= set(operation["responses"])
-    assert [parameter["name"] for parameter in operation["parameters"]] == ["idempotency-key"]
+    assert [parameter["name"] for parameter in operation["parameters"]] == ["Idempotency-Key"]
