@@ -89,9 +89,12 @@ def _make_schemas(layout: Layout) -> None:
 
 
 def _make_database(admin_url: str) -> None:
+    """Make our database where there is none; the server's own are closed to the services' roles."""
     with psycopg.connect(admin_url, autocommit=True) as connection:
         if not connection.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone():
             connection.execute(sql.SQL("create database {}").format(sql.Identifier(DATABASE)))
+        for name in ("postgres", "template1"):
+            connection.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(name)))
 
 
 def _make_topics(layout: Layout) -> None:

@@ -19,9 +19,15 @@ def create_role_and_schema(connection: psycopg.Connection, *, role: str, passwor
     exists = connection.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone()
     verb = sql.SQL("alter" if exists else "create")
     connection.execute(sql.SQL("{} role {} login password {}").format(verb, name, sql.Literal(password)))
+    if not _is_superuser(connection):  # who gives a schema to a role must be able to become it
+        connection.execute(sql.SQL("grant {} to current_user").format(name))
     connection.execute(sql.SQL("create schema if not exists {0} authorization {0}").format(name))
     connection.execute(sql.SQL("grant connect, temporary on database {} to {}").format(database, name))
     connection.execute(sql.SQL("alter role {0} in database {1} set search_path = {0}").format(name, database))
+
+
+def _is_superuser(connection: psycopg.Connection) -> bool:
+    return connection.execute("select rolsuper from pg_roles where rolname = current_user").fetchone() == (True,)
 
 
 def close_to_everyone(connection: psycopg.Connection) -> None:
