@@ -26,13 +26,12 @@ class LegendEntry:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """The total of a direction and quantity of one meter, its day and night registers, and how much of it is there."""
+    """The total of a direction and quantity of one meter, what it is the sum of, and how much of it is there."""
 
     title: str
     value: str
     unit: str
     label: str
-    registers: tuple[str, ...]
     completeness: str
     is_complete: bool
 
@@ -77,8 +76,11 @@ def chart_title(chart: Chart, words: Wording) -> str:
 
 def _sentence(name: str, series: Series, readings: Readings, words: Wording) -> str:
     present = [entry for entry in series.slices if entry.value is not None]
-    if not present:
+    if not present and not any(entry.partial for entry in series.slices):
         return words.say("chart_nothing", name=name)
+    missing = words.count(f"chart_missing_{series.channel.resolution.name}", series.missing)
+    if not present:
+        return words.say("named", name=name, text=missing)
     parts = []
     if series.total is not None:
         parts.append(words.say("chart_text", name=name, total=words.number(series.total), unit=series.unit))
@@ -87,7 +89,7 @@ def _sentence(name: str, series: Series, readings: Readings, words: Wording) -> 
         when = _moment(highest, series, readings, words)
         parts.append(words.say("chart_highest", value=words.number(highest.value), unit=series.unit, when=when))
     if series.missing:
-        parts.append(words.count(f"chart_missing_{series.channel.resolution.name}", series.missing))
+        parts.append(missing)
     return " ".join(parts)
 
 
@@ -105,8 +107,7 @@ def _total(title: str, group: Sequence[Series], words: Wording) -> Total:
         title=title,
         value="" if value is None else words.number(value),
         unit=group[0].unit,
-        label=words.say(_label(group[0], is_there=value is not None)),
-        registers=tuple(_register(entry, words) for entry in group if len(group) > 1 and entry.total is not None),
+        label=_label(group, words, is_there=value is not None),
         completeness=_completeness(group, words),
         is_complete=all(entry.is_complete for entry in group),
     )
@@ -126,14 +127,20 @@ def _completeness(group: Sequence[Series], words: Wording) -> str:
     return "; ".join(parts)
 
 
+def _label(group: Sequence[Series], words: Wording, *, is_there: bool) -> str:
+    """What the number is, and the registers that it is the sum of."""
+    if not is_there:
+        return words.say("total_none")
+    if all(entry.is_complete for entry in group):
+        label = words.say("total")
+    else:
+        is_daily = group[0].channel.resolution is Resolution.DAILY
+        label = words.say("total_partial_days" if is_daily else "total_partial")
+    if len(group) == 1:
+        return label
+    return words.say("named", name=label, text=" + ".join(_register(entry, words) for entry in group))
+
+
 def _register(series: Series, words: Wording) -> str:
     total = words.number(series.total or Decimal(0))
     return f"{words.say(f'register_{series.channel.register.name}')} {total}"
-
-
-def _label(series: Series, *, is_there: bool) -> str:
-    if not is_there:
-        return "total_none"
-    if series.is_complete:
-        return "total"
-    return "total_partial_days" if series.channel.resolution is Resolution.DAILY else "total_partial"

@@ -174,7 +174,7 @@ def test_a_total_travels_with_its_completeness() -> None:
 def test_day_and_night_are_one_total_that_names_both() -> None:
     lines = [series(OFFTAKE_DAY, DAY, ["3.5", "1"]), series(OFFTAKE_NIGHT, DAY, ["2", "0.25"])]
     (found,) = totals(charts_of(lines), WORDS)
-    assert (found.title, found.value, found.registers) == ("Afname", "6,750", ("dag 4,500", "nacht 2,250"))
+    assert (found.title, found.value, found.label) == ("Afname", "6,750", "Totaal: dag 4,500 + nacht 2,250")
     assert found.completeness == "Volledig: 2 van 2 dagen"
 
 
