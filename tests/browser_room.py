@@ -91,3 +91,11 @@ def watch(context: BrowserContext, platform: Platform) -> Watched:
     watched.page.on("console", said)
     watched.page.on("pageerror", lambda error: watched.faults.append(str(error)))
     return watched
+
+
+def rows(page: Page) -> list[list[str]]:
+    """The cells of the table's body as text."""
+    found: list[list[str]] = page.eval_on_selector_all(
+        "#readings tbody tr", "rows => rows.map(row => [...row.cells].map(cell => cell.innerText.trim()))"
+    )
+    return found
