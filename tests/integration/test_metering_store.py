@@ -14,7 +14,7 @@ from sqlalchemy import Engine, Row, select, text
 
 from eventlog import codec
 from eventlog.checkpoint import Claim, Fenced
-from eventlog.database import create_engine, create_tables
+from eventlog.database import create_engine, create_tables, is_outage
 from eventlog.events import ReadingsRecorded
 from eventlog.projection import Applied
 from eventlog.tables import dead_letter, event
@@ -314,3 +314,20 @@ def test_every_column_has_a_comment(quarters: Store) -> None:
     )
     silent += "('block', 'block_input') and col_description(table_name::regclass, ordinal_position) is null"
     assert quarters.rows(text(silent)) == []
+
+
+def test_a_connection_that_was_lost_is_an_outage_and_not_used_again(quarters: Store) -> None:
+    quarters.apply(*records(reading(1)))
+    with quarters.engine.begin() as tx:
+        tx.execute(
+            text(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity where pid <> pg_backend_pid() "
+                "and usename = current_user and application_name = 'metering-block'"
+            )
+        )
+    change = records(reading(2, number=2, sent_after=HOUR), first_offset=1)
+    with pytest.raises(Exception, match="terminating connection") as lost:
+        quarters.apply(*change)
+    assert is_outage(lost.value)
+    quarters.apply(*change)
+    assert quarters.block().total == 192
