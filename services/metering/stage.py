@@ -27,6 +27,8 @@ _TEMPORARY: Final = {
     "staged_event": "place integer, stream_id text, number integer, event_id uuid, event_type text, key bytea, "
     "payload bytea, correlation_id uuid",
 }
+# Staged rows are few and the tables long: always by index, whatever the planner thinks of a table nobody analysed.
+_PLANS: Final = ("set enable_hashjoin = off", "set enable_mergejoin = off")
 _INSERT_NEW: Final = f"insert into block ({_BLOCK}) select {_BLOCK} from staged_new on conflict do nothing"  # noqa: S608
 _KNOWN: Final = (
     f"select new.record_offset from staged_new new join block using ({_KEYS}) "  # noqa: S608
@@ -59,6 +61,8 @@ def connect(database_url: str, *, application_name: str) -> Any:
     connection = adbc.connect(libpq_uri(database_url, application_name=application_name))
     try:
         with connection.cursor() as cursor:
+            for statement in _PLANS:
+                cursor.execute(statement)
             for table, columns in _TEMPORARY.items():
                 cursor.execute(f"create temporary table {table} ({columns}) on commit delete rows")
         connection.commit()
