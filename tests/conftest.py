@@ -125,11 +125,12 @@ left_out = pytest.StashKey[int]()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the browser's tests out where there is no browser; the end of the run says so."""
-    if _has_chromium():
-        return
+    """Put the browser's tests last (their driver keeps an event loop running); leave them out where there is none."""
     browser = [item for item in items if item.get_closest_marker("browser")]
-    items[:] = [item for item in items if item not in browser]
+    items[:] = [item for item in items if not item.get_closest_marker("browser")]
+    if _has_chromium():
+        items += browser
+        return
     config.stash[left_out] = len(browser)
     config.hook.pytest_deselected(items=browser)
 
