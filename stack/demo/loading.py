@@ -11,22 +11,18 @@ from typing import Any, Final
 
 from market.local_time import BRUSSELS
 from stack.demo.doors import Doors
-from stack.demo.marker import Marker, begin, read_marker
-from stack.demo.plan import DemoPoint, Plan, make_plan
+from stack.demo.marker import Marker, begin
+from stack.demo.plan import Plan, make_plan
 from stack.demo.readings import Chunk, chunk_count, chunks, to_container
+from stack.demo.settling import settle
 from stack.jars import Report
 from stack.problem import Problem
 from stack.running import read_endpoints
 from stack.state import State, read_json
 
 STORE_SECONDS: Final = 300.0
+SETTLED: Final = "settled"
 WHOLE: Final = "whole"
-
-
-def is_loaded(state: State) -> bool:
-    """Return whether the state's demo world is in, all of it."""
-    marker = read_marker(state)
-    return marker is not None and marker.has(WHOLE)
 
 
 def load(state: State, report: Report) -> None:
@@ -52,27 +48,11 @@ def bring(plan: Plan, marker: Marker, endpoints: dict[str, Any], credentials: di
         Problem: a service refuses, or is away for too long.
     """
     with Doors(endpoints, credentials["access_holder"]) as doors:
-        _register(plan, marker, doors, report)
+        if not marker.has(SETTLED):
+            settle(plan, doors, report)
+            marker.keep(SETTLED)
     with Doors(endpoints, credentials["publisher"]) as doors:
         _publish(plan, marker, doors, report)
-
-
-def _register(plan: Plan, marker: Marker, doors: Doors, report: Report) -> None:
-    if marker.has("points"):
-        return
-    for number, point in enumerate(plan.points, start=1):
-        report(f"demo world: registering point {number} of {len(plan.points)}")
-        doors.post("register", "/access-points", "access-points.write", json=_registration(point))
-    marker.keep("points")
-
-
-def _registration(point: DemoPoint) -> dict[str, Any]:
-    return {
-        "ean": point.ean,
-        "energy": point.energy.value,
-        "meter_kind": point.meter_kind.name,
-        "registered_on": point.registered_on.isoformat(),
-    }
 
 
 def _publish(plan: Plan, marker: Marker, doors: Doors, report: Report) -> None:

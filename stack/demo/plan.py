@@ -6,7 +6,7 @@ Every number is made up: EANs lie in one range of a thousand, meters are called 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 import numpy as np
@@ -117,7 +117,7 @@ def _digital(first_day: date, last_day: date, random: np.random.Generator) -> li
     """Digital meters without sun: 17 homes, 3 firms; one with a swap, one new, one closed, one whose regime changed."""
     uses = [(_HOME_HABITS[number % 8], _home_kwh(random, _HOME_HABITS[number % 8])) for number in range(17)]
     points = [_point(DIGITAL, n, use, first_day, last_day) for n, use in enumerate((*uses, *_FIRMS), start=1)]
-    swapped_at = datetime.combine(last_day - timedelta(days=48), time(10, 30), BRUSSELS)
+    swapped_at = datetime.combine(last_day - timedelta(days=48), time(10, 30), BRUSSELS).astimezone(UTC)
     points[3] = replace(points[3], swap=Swap(at=swapped_at, meter_id=_meter("DEMO1SAG", 904)))
     points[4] = replace(points[4], first_day=last_day - timedelta(days=149), is_new=True)
     points[5] = replace(points[5], last_day=last_day - timedelta(days=60), is_closed=True)

@@ -69,7 +69,7 @@ def test_an_interrupted_load_goes_on_where_it_was_and_nothing_comes_twice(platfo
     with pytest.raises(Interrupted):
         load(platform, plan, begin(state, TODAY), until="part 8 of 20")
     kept = read_json(path_of(state))
-    assert kept["steps"] == ["begun", "points", *(f"readings {number}" for number in range(7))]
+    assert kept["steps"] == ["begun", "settled", *(f"readings {number}" for number in range(7))]
     # Cut off after sending and before noting it: the part is sent again.
     write_json(path_of(state), {**kept, "steps": kept["steps"][:-1]})
 
