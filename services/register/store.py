@@ -167,7 +167,7 @@ def allocation_points_of(tx: Connection, eans: Sequence[Ean]) -> dict[Ean, list[
     """Return the allocation points of each of `eans`."""
     found: defaultdict[Ean, list[str]] = defaultdict(list)
     names = (allocation_point.c.ean, allocation_point.c.allocation_point_id)
-    for ean, name in tx.execute(select(*names).where(allocation_point.c.ean.in_(eans)).order_by(*names)).tuples():
+    for ean, name in tx.execute(select(*names).where(allocation_point.c.ean.in_(eans)).order_by(*names)):
         found[ean].append(name)
     return dict(found)
 
@@ -175,5 +175,5 @@ def allocation_points_of(tx: Connection, eans: Sequence[Ean]) -> dict[Ean, list[
 def kinds_of(tx: Connection, eans: Sequence[Ean]) -> dict[Ean, tuple[str, str]]:
     """Return the energy and the kind of meter of each of `eans`."""
     columns = (access_point.c.ean, access_point.c.energy, access_point.c.meter_kind)
-    rows = tx.execute(select(*columns).where(access_point.c.ean.in_(eans))).tuples()
+    rows = tx.execute(select(*columns).where(access_point.c.ean.in_(eans)))
     return {ean: (energy, meter_kind) for ean, energy, meter_kind in rows}

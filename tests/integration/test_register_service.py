@@ -7,14 +7,39 @@ from collections.abc import Iterator
 import pytest
 
 from eventlog.envelope import from_record
-from eventlog.events import AccessPointRegistered, DataAccessContractSigned
+from eventlog.events import (
+    AccessPointRegistered,
+    AllocationPointAdded,
+    DataAccessContractSigned,
+    NetUserMovedIn,
+    NetUserRegistered,
+)
 from tests.examples import CONTRACT, CONTRACT_SIGNED, HOLDER_KBO, HOUSE, HOUSE_REGISTERED
+from tests.register_events import FREE_EAN
 from tests.running import Running, running
 from tests.topics import read_all, until
 
 pytestmark = pytest.mark.integration
 
 POINT = {"ean": HOUSE, "energy": "E", "meter_kind": "DIGITAL", "registered_on": "2026-01-01"}
+ANNA = {
+    "command": "net-user",
+    "person_ref": "P-0001",
+    "name": "Anna Voorbeeld",
+    "email": "anna@example.org",
+    "household": True,
+}
+FLAT = [
+    {
+        "command": "access-point",
+        "ean": FREE_EAN,
+        "energy": "E",
+        "meter_kind": "DIGITAL",
+        "registered_on": "2026-01-01",
+    },
+    {"command": "move-in", "ean": FREE_EAN, "person_ref": "P-0001", "on": "2026-01-01"},
+]
+SECRETS = (b"P-0001", b"Anna", b"Voorbeeld", b"anna@example.org")
 SIGNED = {"contract_number": CONTRACT, "holder_kbo": HOLDER_KBO, "valid_from": "2026-01-01"}
 
 
@@ -48,6 +73,34 @@ async def test_a_registered_point_reaches_the_topic_though_the_service_is_killed
     await until(is_published)
     with platform.client("register") as register:
         assert register.post("/access-points", json=POINT, headers=headers).json()["outcome"] == "unchanged"
+
+
+async def test_who_lives_where_reaches_the_topic_without_a_name(platform: Running, kafka_bootstrap: str) -> None:
+    writes = platform.headers("demo-access-holder", "register/access-points.write")
+    reads = platform.headers("portal", "register/net-users.read")
+    with platform.client("register") as register:
+        results = register.post("/bulk", json={"commands": [ANNA, *FLAT]}, headers=writes).json()["results"]
+        assert [each["status"] for each in results] == [201, 201, 201]
+        net_user_id = results[0]["net_user_id"]
+        found = register.post("/net-users/lookup", json={"person_ref": "P-0001"}, headers=reads).json()
+        assert found["net_user_ids"] == [net_user_id]
+        assert [(each["ean"], each["first_on"]) for each in found["points"]] == [(FREE_EAN, "2026-01-01")]
+
+    async def is_published() -> bool:
+        records = await read_all(kafka_bootstrap, "register-events")
+        assert not any(secret in bytes(record.value) for record in records for secret in SECRETS)
+        wanted = (FREE_EAN.encode(), f"net-user:{net_user_id}".encode())
+        envelopes = [each for each in map(from_record, records) if each.key in wanted]
+        return {(each.stream_id, each.stream_version, type(each.event)) for each in envelopes} == {
+            (f"net-user:{net_user_id}", 1, NetUserRegistered),
+            (f"point:{FREE_EAN}", 1, AccessPointRegistered),
+            (f"point:{FREE_EAN}", 2, AllocationPointAdded),
+            (f"point:{FREE_EAN}", 3, NetUserMovedIn),
+        }
+
+    await until(is_published)
+    log = (platform.layout.state.logs / "register.log").read_bytes()
+    assert not any(secret in log for secret in SECRETS)
 
 
 async def test_a_signed_contract_reaches_the_topic_under_its_number(platform: Running, kafka_bootstrap: str) -> None:
