@@ -1,0 +1,104 @@
+"""`kwartier up` with its demo world, as a user has it: cut off while it loads, and typed again."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from stack.demo.plan import make_plan
+from stack.demo.readings import chunks
+
+pytestmark = [pytest.mark.fault, pytest.mark.integration, pytest.mark.timeout(600)]
+
+
+@dataclass(frozen=True)
+class Kwartier:
+    """The command on a state of its own."""
+
+    folder: Path
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        elsewhere = {"KAFKA_BOOTSTRAP", "DATABASE_URL"}
+        return subprocess.Popen(
+            [sys.executable, "-m", "stack.cli", *arguments, "--state", str(self.folder)],
+            env={name: value for name, value in os.environ.items() if name not in elsewhere},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def ok(self, *arguments: str) -> str:
+        with self.start(*arguments) as process:
+            out, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors
+        return out
+
+    def read(self, name: str) -> Any:
+        path = self.folder / name
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    def is_loading(self) -> bool:
+        with (self.folder / "demo.lock").open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+
+@pytest.fixture
+def kwartier(tmp_path: Path) -> Iterator[Kwartier]:
+    made = Kwartier(tmp_path / "state")
+    yield made
+    made.start("down").communicate(timeout=60)
+
+
+def _wait_for_step(kwartier: Kwartier, step: str) -> None:
+    deadline = time.monotonic() + 120
+    while step not in kwartier.read("demo.json").get("steps", []):
+        assert time.monotonic() < deadline, f"never came to {step}"
+        time.sleep(0.02)
+
+
+def test_ctrl_c_while_it_loads_leaves_nothing_running_and_the_next_up_goes_on(kwartier: Kwartier) -> None:
+    with kwartier.start("up") as front:
+        assert front.stdout is not None
+        assert front.stdout.readline().startswith("ready: the portal is at ")
+        _wait_for_step(kwartier, "readings 2")
+        front.send_signal(signal.SIGINT)
+        told, errors = front.communicate(timeout=60)
+        assert front.returncode == 0, errors
+    assert "three things to try" not in told
+    assert not kwartier.is_loading()
+    begun = kwartier.read("demo.json")
+    assert "whole" not in begun["steps"]
+
+    told = kwartier.ok("up", "--detach")
+
+    assert "the demo world: 57 points (20 without sun, 15 with sun, 16 gas, 6 large)" in told
+    assert kwartier.read("demo.json")["steps"][: len(begun["steps"])] == begun["steps"]
+    plan = make_plan(date.fromisoformat(begun["last_day"]))
+    records = [record for chunk in chunks(plan, source="demo-publisher") for record in chunk.records]
+    blocks = {(each["ean"], each["meter_id"], each["channel"], each["day"]) for each in records}
+    with psycopg.connect(kwartier.read("endpoints.json")["database"]) as connection:
+        stored = connection.execute("select count(*), max(input_count) from metering.block").fetchone()
+    assert stored == (len(blocks), 2)  # two inputs: the gas of a month, provisional and definitive
+
+    began = time.monotonic()
+    assert "three things to try" in kwartier.ok("up")
+    assert time.monotonic() - began < 30
