@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from parts.cpu import cpu_seconds
 
 from stack.kafka import KafkaServer
 from stack.ports import free_ports
@@ -26,6 +27,11 @@ class Servers:
 
     bootstrap: str
     admin_url: str
+    postgres_pid: int
+
+    def postgres_cpu_seconds(self) -> float:
+        """Return the processor time that PostgreSQL has taken so far, all its processes together."""
+        return cpu_seconds(self.postgres_pid)
 
     @contextmanager
     def schema(self, name: str) -> Iterator[str]:
@@ -54,11 +60,13 @@ def started_servers() -> Iterator[Servers]:
         postgres = PostgresServer(
             folder=root / "postgres", port=postgres_port, password=secrets.token_urlsafe(24), log=root / "postgres.log"
         )
+        pids = []
         for server in (kafka, postgres):
             child = server.start(_say_nothing)
             stack.callback(child.stop, grace_seconds=0)
             wait_until_ready(child, server.is_ready, timeout_seconds=_START_SECONDS)
-        yield Servers(kafka.bootstrap, postgres.admin_url)
+            pids.append(child.process.pid)
+        yield Servers(kafka.bootstrap, postgres.admin_url, pids[-1])
 
 
 def _say_nothing(_line: str) -> None:

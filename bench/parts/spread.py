@@ -7,5 +7,6 @@ from statistics import median
 
 
 def spread(figures: Sequence[float]) -> str:
-    """Return the median with the least and the greatest."""
-    return f"{median(figures):>12,.0f}   {min(figures):>12,.0f} to {max(figures):,.0f}"
+    """Return the median, then the least and the greatest, in columns of 12 and 19."""
+    bounds = f"{min(figures):,.0f} to {max(figures):,.0f}"
+    return f"{median(figures):>12,.0f}   {bounds:>19}"

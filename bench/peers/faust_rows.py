@@ -1,7 +1,7 @@
 """The peer: a plain Faust agent that decodes with fastavro and writes a row per value with SQLAlchemy.
 
 Runs as a process of its own: bootstrap, topic, database URL, number of records. It prints the seconds from the first
-record in hand to the last row committed, and ends.
+record in hand to the last row committed, by the clock and of its own processor time, and ends.
 """
 
 from __future__ import annotations
@@ -90,13 +90,14 @@ def main(bootstrap: str, topic: str, database_url: str, count: int) -> None:
 
     @app.agent(source)
     async def insert_rows(stream: faust.StreamT[bytes]) -> None:
-        done, began = 0, 0.0
+        done, began, cpu_began = 0, 0.0, 0.0
         async for values in stream.take(BATCH, within=0.2):
-            began = began or time.perf_counter()
+            if not began:
+                began, cpu_began = time.perf_counter(), time.process_time()
             write(engine, values)
             done += len(values)
             if done >= count:
-                print(time.perf_counter() - began, flush=True)
+                print(time.perf_counter() - began, time.process_time() - cpu_began, flush=True)
                 os._exit(0)
 
     faust.Worker(app, loglevel="error").execute_from_commandline()
