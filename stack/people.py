@@ -13,9 +13,9 @@ How a portal gets a token with roles from it, and how a service checks it:
   hour, with the person's `sub`, `name` and `roles`. The portal keeps it in its session, on the server's side, and
   sends `Authorization: Bearer <id_token>`.
 - The called service trusts it by `people_issuer(url)`, an entry of its TRUSTED_ISSUERS: audience the portal's client
-  id instead of the service's own name, RS256, role operator. In JSON:
-  {"issuer": "http://127.0.0.1:8407", "jwks_url": "http://127.0.0.1:8407/jwks", "roles": ["operator"],
-   "kind": "people", "audiences": ["portal"], "algorithms": ["RS256"]}
+  id instead of the service's own name, RS256, roles operator, net_user and holder. In JSON:
+  {"issuer": "http://127.0.0.1:8407", "jwks_url": "http://127.0.0.1:8407/jwks",
+   "roles": ["operator", "net_user", "holder"], "kind": "people", "audiences": ["portal"], "algorithms": ["RS256"]}
 - A person has no scopes: `require(authenticator, roles=["operator"], scope="files.read")` asks the scope of machines
   only. A service that people do not call (metering) has no such entry.
 - Its signing key is new at each start: everybody signs in again then (a token of before gets 401).
@@ -32,12 +32,14 @@ from typing import Any, Final
 from werkzeug.serving import make_server
 
 from eventlog.trust import TrustedIssuer
+from stack.demo.folk import sign_ins
 
 HOST: Final = "127.0.0.1"
 PORTAL_CLIENT_ID: Final = "portal"
 
 DEMO_PEOPLE: Final[dict[str, dict[str, object]]] = {
     "operator": {"name": "Operator", "roles": ["operator"]},
+    **sign_ins(),
 }
 
 
@@ -46,7 +48,7 @@ def people_issuer(url: str) -> TrustedIssuer:
     return TrustedIssuer(
         issuer=url,
         jwks_url=f"{url}/jwks",
-        roles=("operator",),
+        roles=("operator", "net_user", "holder"),
         kind="people",
         audiences=(PORTAL_CLIENT_ID,),
         algorithms=("RS256",),
