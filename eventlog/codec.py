@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import cache
 from io import BytesIO
 from operator import attrgetter
-from typing import Any, Final, get_type_hints
+from typing import Any, Final, get_origin, get_type_hints
 
 import fastavro
 
@@ -57,7 +57,7 @@ def _shape(name: str) -> _Shape:
         names=names,
         values_of=attrgetter(*names),
         instants=tuple(each for each in names if hints[each] is datetime),
-        arrays=tuple(each for each in names if hints[each] == tuple[int, ...]),
+        arrays=tuple(each for each in names if get_origin(hints[each]) is tuple),
     )
 
 

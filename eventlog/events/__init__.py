@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from eventlog.events.event import Event
-from eventlog.events.export import DataDelivered
+from eventlog.events.export import DataDelivered, DataRefused, HolderCredentialIssued, HolderCredentialRevoked
 from eventlog.events.mandate import (
     ConsentSessionOpened,
     ConsentSessionUsed,
@@ -43,6 +43,9 @@ EVENT_TYPES: Final[dict[str, type[Event]]] = {
         DataAccessContractEnded,
         DataAccessContractSigned,
         DataDelivered,
+        DataRefused,
+        HolderCredentialIssued,
+        HolderCredentialRevoked,
         MandateEnded,
         MandateExpired,
         MandateGranted,
@@ -71,7 +74,10 @@ __all__ = [
     "DataAccessContractEnded",
     "DataAccessContractSigned",
     "DataDelivered",
+    "DataRefused",
     "Event",
+    "HolderCredentialIssued",
+    "HolderCredentialRevoked",
     "MandateEnded",
     "MandateExpired",
     "MandateGranted",

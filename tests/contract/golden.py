@@ -9,12 +9,12 @@ from uuid import UUID
 
 from eventlog.events import (
     BlockRevised,
-    DataDelivered,
     Event,
     ReadingsRecorded,
     RunApplied,
 )
 from market.ean import Ean
+from tests.contract.golden_export import EXPORT
 from tests.contract.golden_mandate import MANDATE
 from tests.contract.golden_register import REGISTER
 
@@ -23,6 +23,7 @@ POINT: Final = Ean("541448800000000017")
 GOLDEN: Final[dict[tuple[str, int], Event]] = {
     **REGISTER,
     **MANDATE,
+    **EXPORT,
     ("ReadingsRecorded", 1): ReadingsRecorded(
         message_id="00000000-0000-4000-8000-000000000001",
         source="demo-publisher",
@@ -61,19 +62,6 @@ GOLDEN: Final[dict[tuple[str, int], Event]] = {
         source="demo-publisher",
         message_id="00000000-0000-4000-8000-000000000002",
     ),
-    ("DataDelivered", 1): DataDelivered(
-        exchange_id=UUID("00000000-0000-4000-8000-000000000003"),
-        ean=POINT,
-        channel="operator",
-        recipient="kwartier",
-        granularity="quarter",
-        first_day=date(2026, 11, 19),
-        last_day=date(2026, 11, 19),
-        value_count=96,
-        delivered_at=datetime(2026, 11, 20, 12, 0, tzinfo=UTC),
-        previous_hash="0" * 64,
-        hash="f" * 64,
-    ),
 }
 
 
@@ -93,6 +81,6 @@ def _spelled(value: object) -> object:
         case UUID():
             return str(value)
         case tuple():
-            return list(value)
+            return [_spelled(each) for each in value]
         case _:
             return value

@@ -36,6 +36,7 @@ def avro_type(python_type: object) -> set[str]:
         (date | None, {"null or int date"}),
         (datetime, {"long timestamp-micros"}),
         (tuple[int, ...], {"array of int"}),
+        (tuple[UUID, ...], {"array of string uuid"}),
     ]
     return next(names for known_type, names in known if known_type == python_type)
 
@@ -46,7 +47,7 @@ def described(field_type: Any) -> str:
     if isinstance(field_type, list):
         return " or ".join(described(each) for each in field_type)
     if field_type["type"] == "array":
-        return f"array of {field_type['items']}"
+        return f"array of {described(field_type['items'])}"
     return " ".join(each for each in (field_type["type"], field_type.get("logicalType")) if each)
 
 

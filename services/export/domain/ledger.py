@@ -1,7 +1,10 @@
-"""The ledger of one point: every answer that left, in a chain of hashes that shows any later change. Pure.
+"""The ledgers of points and of holders: every answer in a chain of hashes that shows any later change. Pure.
+
+What left, or was empty, is in the ledger of its point; a holder that had no right to ask is in its own.
 
 `hash` is the hex SHA-256 of the canonical form: a JSON array of strings, ASCII only, no spaces, of all other fields in
-the order of the event; days as YYYY-MM-DD, the instant in UTC with six decimals of a second and `Z`.
+the order of the event; days as YYYY-MM-DD, the instant in UTC with six decimals of a second and `Z`. Mandates, where
+there are any, stand behind them: their ids with commas between.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
-from eventlog.events import DataDelivered
+from eventlog.events import DataDelivered, DataRefused
 from market.ean import Ean
 
 FIRST_PREVIOUS_HASH: Final = "0" * 64
@@ -37,11 +40,31 @@ class Delivery:
     last_day: date
     value_count: int
     delivered_at: datetime
+    mandate_ids: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A holder that asked for what it has no mandate for; `ean` need not be a point's. Days are inclusive."""
+
+    exchange_id: UUID
+    holder_kbo: str
+    ean: str
+    channel: str
+    granularity: str
+    first_day: date
+    last_day: date
+    refused_at: datetime
 
 
 def stream_of(ean: Ean) -> str:
     """The stream that holds the ledger of the point."""
     return f"ledger:{ean}"
+
+
+def holder_stream_of(kbo: str) -> str:
+    """The stream that holds the ledger of the holder itself."""
+    return f"holder:{kbo}"
 
 
 def enter(delivery: Delivery, newest: DataDelivered | None) -> DataDelivered:
@@ -59,10 +82,28 @@ def enter(delivery: Delivery, newest: DataDelivered | None) -> DataDelivered:
         delivered_at=delivery.delivered_at,
         previous_hash=previous_hash,
         hash=_hash(delivery, previous_hash),
+        mandate_ids=delivery.mandate_ids,
     )
 
 
-def verify(entries: Iterable[DataDelivered]) -> int:
+def refuse(refusal: Refusal, newest: DataRefused | None) -> DataRefused:
+    """Return the entry that follows `newest` in the holder's ledger; the first one where there is none."""
+    previous_hash = newest.hash if newest else FIRST_PREVIOUS_HASH
+    return DataRefused(
+        exchange_id=refusal.exchange_id,
+        holder_kbo=refusal.holder_kbo,
+        ean=refusal.ean,
+        channel=refusal.channel,
+        granularity=refusal.granularity,
+        first_day=refusal.first_day,
+        last_day=refusal.last_day,
+        refused_at=refusal.refused_at,
+        previous_hash=previous_hash,
+        hash=_hash(refusal, previous_hash),
+    )
+
+
+def verify(entries: Iterable[DataDelivered | DataRefused]) -> int:
     """Check a whole ledger, from its first entry on, and return how many entries it has.
 
     Raises:
@@ -78,17 +119,44 @@ def verify(entries: Iterable[DataDelivered]) -> int:
     return count
 
 
-def _hash(delivery: Delivery | DataDelivered, previous_hash: str) -> str:
+def _hash(entry: Delivery | DataDelivered | Refusal | DataRefused, previous_hash: str) -> str:
+    match entry:
+        case Delivery() | DataDelivered():
+            fields = _delivered(entry)
+        case Refusal() | DataRefused():
+            fields = _refused(entry)
+    text = json.dumps([*fields[0], previous_hash, *fields[1]], separators=(",", ":"))
+    return sha256(text.encode("ascii")).hexdigest()
+
+
+def _delivered(entry: Delivery | DataDelivered) -> tuple[list[str], list[str]]:
     fields = [
-        str(delivery.exchange_id),
-        delivery.ean,
-        delivery.channel,
-        delivery.recipient,
-        delivery.granularity,
-        delivery.first_day.isoformat(),
-        delivery.last_day.isoformat(),
-        str(delivery.value_count),
-        delivery.delivered_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        previous_hash,
+        str(entry.exchange_id),
+        entry.ean,
+        entry.channel,
+        entry.recipient,
+        entry.granularity,
+        entry.first_day.isoformat(),
+        entry.last_day.isoformat(),
+        str(entry.value_count),
+        _instant(entry.delivered_at),
     ]
-    return sha256(json.dumps(fields, separators=(",", ":")).encode("ascii")).hexdigest()
+    return fields, [",".join(map(str, entry.mandate_ids))] if entry.mandate_ids else []
+
+
+def _refused(entry: Refusal | DataRefused) -> tuple[list[str], list[str]]:
+    fields = [
+        str(entry.exchange_id),
+        entry.holder_kbo,
+        entry.ean,
+        entry.channel,
+        entry.granularity,
+        entry.first_day.isoformat(),
+        entry.last_day.isoformat(),
+        _instant(entry.refused_at),
+    ]
+    return fields, []
+
+
+def _instant(instant: datetime) -> str:
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
