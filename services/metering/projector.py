@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from eventlog import checkpoint, dead_letter, metrics
 from eventlog.checkpoint import Claim
+from eventlog.envelope import Record
 from eventlog.projection import Applied, Run
 from services.metering import block_writer, stage
 from services.metering.block_writer import Written
@@ -52,7 +53,7 @@ class BlockProjection:
         with self._transaction() as cursor:
             checkpoint.advance_adbc(cursor, claim, run.next_offset)
             written = block_writer.write(cursor, prepared)
-            self._park(cursor, run, readings)
+            dead_letter.park_all_adbc(cursor, self.name, _bad_records(run, readings))
             if self.publishes:
                 stage.append_events(cursor, outbox_rows(run, readings, written))
         _note(run, written)
@@ -67,10 +68,6 @@ class BlockProjection:
         self._is_closed = True
         while self._idle:
             self._idle.pop().close()
-
-    def _park(self, cursor: Any, run: Run, readings: Readings) -> None:
-        for place, reason in sorted(readings.refused.items()):
-            dead_letter.park_adbc(cursor, self.name, run.records[place], reason)
 
     @contextmanager
     def _transaction(self) -> Iterator[Any]:
@@ -92,6 +89,10 @@ class BlockProjection:
 
     def _connect(self) -> Any:
         return stage.connect(self.database_url, application_name=f"metering-{self.name}")
+
+
+def _bad_records(run: Run, readings: Readings) -> list[tuple[Record, str]]:
+    return [(run.records[place], reason) for place, reason in sorted(readings.refused.items())]
 
 
 def _note(run: Run, written: Written) -> None:
