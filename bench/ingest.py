@@ -29,7 +29,7 @@ from eventlog.consumer import consume
 from eventlog.database import create_engine, create_tables
 from eventlog.projection import Applied, Run
 from services.metering import tables
-from services.metering.projector import BlockProjection
+from services.metering.projector import MAX_RUN_RECORDS, BlockProjection
 
 PEER = Path(__file__).parent / "peers" / "faust_rows.py"
 DEADLINE_SECONDS = 900.0
@@ -223,7 +223,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--blocks", type=int, help="blocks in the topic")
     parser.add_argument("--revised", type=int, help="blocks that are revised afterwards")
     parser.add_argument("--peer-blocks", type=int, help="blocks for the peer")
-    parser.add_argument("--run-records", type=int, default=2000, help="greatest run that is applied at once")
+    parser.add_argument("--run-records", type=int, default=MAX_RUN_RECORDS, help="greatest run that is applied at once")
     options = parser.parse_args()
     usual = (40_000, 10_000, 1_000) if options.short else (400_000, 100_000, 5_000)
     for name, count in zip(("blocks", "revised", "peer_blocks"), usual, strict=True):

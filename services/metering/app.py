@@ -25,7 +25,7 @@ from services.metering.blocks_api import blocks_router
 from services.metering.body import Memory
 from services.metering.forms import Limits
 from services.metering.ingest import Ingest
-from services.metering.projector import BlockProjection
+from services.metering.projector import MAX_RUN_RECORDS, BlockProjection
 from services.metering.publisher import Publisher
 from services.metering.readings_api import BodyLimits, readings_router
 from services.metering.receipts import Receipts
@@ -89,6 +89,7 @@ class Projecting:
                 service=self._settings.service,
                 bootstrap=self._settings.kafka_bootstrap,
                 replica=self._settings.replica,
+                max_run_records=MAX_RUN_RECORDS,
                 progress=self._progress,
             )
         finally:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Engine
 
@@ -20,6 +20,9 @@ from services.metering.outbox import outbox_rows
 from services.metering.run_table import Readings, read_run
 from services.metering.store import PROJECTION, TOPIC
 from services.metering.store_metrics import BLOCKS, CONFLICTS
+
+MAX_RUN_RECORDS: Final = 10_000
+"""A run costs some milliseconds however short it is; a megabyte, which Kafka gives at a time, holds about 3,000 days."""
 
 _log = logging.getLogger(__name__)
 
