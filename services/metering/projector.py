@@ -22,7 +22,7 @@ from services.metering.store import PROJECTION, TOPIC
 from services.metering.store_metrics import BLOCKS, CONFLICTS
 
 MAX_RUN_RECORDS: Final = 10_000
-"""A run costs some milliseconds however short it is; a megabyte, which Kafka gives at a time, holds about 3,000 days."""
+"""A run costs some milliseconds however short it is. The megabyte that Kafka gives at a time holds 3,000 days."""
 
 _log = logging.getLogger(__name__)
 
