@@ -26,6 +26,7 @@ SERVICE_SCOPES: dict[str, tuple[str, ...]] = {
     "portal": (
         "export/readings.read",
         "mandate/contracts.write",
+        "mandate/sessions.read",
         "register/access-points.write",
         "register/net-users.read",
     ),
@@ -41,7 +42,9 @@ MACHINES: dict[str, tuple[str, tuple[str, ...]]] = {
             "export/files.read",
             "export/readings.read",
             "register/access-points.write",
+            "mandate/contracts.read",
             "mandate/contracts.write",
+            "mandate/mandates.read",
         ),
     ),
 }

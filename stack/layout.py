@@ -24,7 +24,7 @@ MACHINE_ROLES = ("service", "publisher", "access_holder", "operator")
 PEOPLE_CALL = ("register", "mandate", "export")
 SERVICE_PROCESSES: dict[str, tuple[str, tuple[str, ...]]] = {
     "register": ("register", ("api", "relay")),
-    "mandate": ("mandate", ("api", "relay")),
+    "mandate": ("mandate", ("api", "relay", "policy", "timer")),
     "metering": ("metering", ("api", "relay")),
     "metering-project": ("metering", ("project",)),
     "export": ("export", ("api", "relay")),
@@ -127,6 +127,8 @@ class Layout:
         }
         if service == "register":
             environment["REGISTER_PERSON_KEY"] = self.secrets.person_key
+        if service == "mandate":
+            environment["ALLOWS_LOOPBACK_RETURNS"] = "true"  # a demo holder's pages are on this machine
         if service == "portal":
             environment |= {
                 "OIDC_ISSUER": self.url("oidc"),

@@ -1,4 +1,4 @@
-"""python -m services.mandate api relay: one or both roles as one process."""
+"""python -m services.mandate api relay policy timer: one or more roles as one process."""
 
 from __future__ import annotations
 

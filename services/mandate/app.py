@@ -2,47 +2,126 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import secrets
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final, NoReturn
 from uuid import uuid4
 
+import httpx
 from fastapi import FastAPI
+from sqlalchemy import Engine
 
-from eventlog import relay
+from eventlog import marks, relay
+from eventlog.consumer import Progress, consume
 from eventlog.database import create_engine, create_tables
-from eventlog.probes import ops_routes, unready_database
+from eventlog.probes import ProjectionStatus, ops_routes, projection_status, unready_database, unready_projections
 from eventlog.process import Task, run
-from eventlog.settings import Settings, read_settings
+from eventlog.service_token import ServiceToken
+from eventlog.settings import read_settings
+from eventlog.topics import load_topics
 from eventlog.trust import Authenticator
-from services.mandate import store
+from services.mandate import policy, tables, timer
 from services.mandate.api import create_api
+from services.mandate.desk import Desk
+from services.mandate.register_client import RegisterClient
+from services.mandate.settings import MandateSettings
 
-ROLES: Final = ("api", "relay")
+ROLES: Final = ("api", "relay", "policy", "timer")
 TOPIC: Final = "mandate-events"
+_SESSION_ID_BYTES: Final = 16
 
 
 def run_service(roles: Collection[str]) -> NoReturn:
     """Run `roles` as one process until it is told to stop."""
-    settings = read_settings(Settings)
-    app, tasks = build(settings, roles)
+    settings = read_settings(MandateSettings)
+    engine = create_engine(settings.database_url.get_secret_value(), application_name=settings.service)
+    app, tasks = build(settings, roles, engine)
     run(settings.service, app=app, host=settings.host, port=settings.port, tasks=tasks)
 
 
-def build(settings: Settings, roles: Collection[str]) -> tuple[FastAPI, list[Task]]:
+def build(settings: MandateSettings, roles: Collection[str], engine: Engine) -> tuple[FastAPI, list[Task]]:
     """Return the web application of `roles` and the tasks that run beside it; makes missing tables."""
-    engine = create_engine(settings.database_url.get_secret_value(), application_name=settings.service)
-    create_tables(engine, store.metadata)
-    app = FastAPI(openapi_url=None)
-    if "api" in roles:
-        authenticator = Authenticator(settings.trusted_issuers, settings.service)
-        app = create_api(engine, authenticator, clock=lambda: datetime.now(UTC), new_id=uuid4)
+    create_tables(engine, tables.metadata)
+    app = build_api(settings, engine) if "api" in roles else FastAPI(openapi_url=None)
+    deciding = Deciding(settings, engine) if "policy" in roles else None
     app.router.routes.extend(
-        ops_routes(is_ready=partial(unready_database, engine), unpublished=partial(relay.count_unpublished, engine))
+        ops_routes(
+            is_ready=lambda: unready_database(engine) + (deciding.unready() if deciding else []),
+            projections=lambda: [deciding.status()] if deciding else [],
+            unpublished=partial(relay.count_unpublished, engine),
+        )
     )
 
     async def publish() -> None:
         await relay.relay(engine, topic=TOPIC, source=settings.service, bootstrap=settings.kafka_bootstrap)
 
-    return app, [publish] if "relay" in roles else []
+    async def mark() -> None:
+        await marks.write_marks(engine, topic=TOPIC, source=settings.service, bootstrap=settings.kafka_bootstrap)
+
+    async def keep_time() -> None:
+        await timer.keep_time(engine, clock=_now, new_id=uuid4, every_seconds=settings.timer_seconds)
+
+    tasks: list[Task] = [publish, mark] if "relay" in roles else []
+    tasks += [deciding.decide] if deciding else []
+    return app, [*tasks, keep_time] if "timer" in roles else tasks
+
+
+class Deciding:
+    """The role `policy`: ends mandates as the register says, and says how far it has come."""
+
+    def __init__(self, settings: MandateSettings, engine: Engine) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._progress = Progress()
+        partition_count = load_topics(settings.topics_profile)[policy.TOPIC].partitions
+        self._policy = policy.create_policy(engine, clock=_now, partition_count=partition_count)
+
+    async def decide(self) -> None:
+        """Follow the register until cancelled."""
+        await consume(
+            self._policy,
+            service=self._settings.service,
+            bootstrap=self._settings.kafka_bootstrap,
+            replica=self._settings.replica,
+            progress=self._progress,
+        )
+
+    def unready(self) -> list[str]:
+        """Return why it cannot work now."""
+        return unready_projections([self._progress])
+
+    def status(self) -> ProjectionStatus:
+        """Return how far it has come."""
+        return projection_status(self._engine, self._policy, self._progress)
+
+
+def build_api(settings: MandateSettings, engine: Engine) -> FastAPI:
+    """Return the web application of the role `api` on `engine`; it closes its way to the register when it ends."""
+    timeout = httpx.Timeout(settings.register_answer_seconds, connect=settings.register_connect_seconds)
+    http = httpx.AsyncClient(timeout=timeout, trust_env=False)
+    secret = settings.client_secret.get_secret_value()
+    token = ServiceToken(settings.token_url, settings.client_id, secret)
+    desk = Desk(
+        engine=engine,
+        register=RegisterClient(base_url=settings.register_url, token=token, http=http),
+        clock=_now,
+        new_id=uuid4,
+        new_session_id=lambda: secrets.token_urlsafe(_SESSION_ID_BYTES),
+        allows_loopback_returns=settings.allows_loopback_returns,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with http:
+            yield
+
+    app = create_api(desk, Authenticator(settings.trusted_issuers, settings.service))
+    app.router.lifespan_context = lifespan
+    return app
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

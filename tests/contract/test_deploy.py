@@ -12,7 +12,7 @@ import yaml
 BASE = Path(__file__).parents[2] / "deploy" / "k8s" / "base"
 ROLES = {
     "services.register": {"api", "relay"},
-    "services.mandate": {"api", "relay"},
+    "services.mandate": {"api", "relay", "policy", "timer"},
     "services.metering": {"api", "relay", "project"},
     "services.export": {"api", "relay"},
     "services.portal": {"api"},
