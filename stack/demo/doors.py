@@ -1,8 +1,9 @@
-"""The front doors of the running platform, as one machine client goes through them."""
+"""The front doors of the running platform, and the tokens that open them."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
@@ -18,15 +19,10 @@ _TRY_AGAIN: Final = frozenset({httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVIC
 
 @dataclass(slots=True)
 class Doors:
-    """The doors of the services for one machine of the credentials file (`publisher`, `access_holder`, `operator`).
-
-    A context manager: its end closes the connections.
-    """
+    """The services at `endpoints`. A context manager: its end closes the connections."""
 
     endpoints: dict[str, Any]
-    machine: dict[str, str] = field(repr=False)
     client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=120, trust_env=False), repr=False)
-    tokens: dict[str, tuple[str, float]] = field(default_factory=dict, repr=False)
 
     def __enter__(self) -> Self:
         return self
@@ -34,34 +30,36 @@ class Doors:
     def __exit__(self, *_: object) -> None:
         self.client.close()
 
-    def post(self, service: str, path: str, permission: str, **more: Any) -> Any:
-        """Return what `service` answers to a POST, once it is done.
+    def post(self, service: str, path: str, token: str, *, accepts: Collection[int] = (), **more: Any) -> Any:
+        """Return what `service` answers to a POST, once it is done, or answers one of the statuses in `accepts`.
 
-        Waits while the service is away or asks to come again; sending twice must be safe.
+        Waits while the service is away or asks to come again, so sending twice must be safe.
 
         Raises:
             Problem: it refuses, or is away for too long.
         """
-        return self._ask("POST", service, path, permission, **more)
+        return self._ask("POST", service, path, token, accepts, more)
 
-    def get(self, service: str, path: str, permission: str) -> Any:
+    def get(self, service: str, path: str, token: str, **more: Any) -> Any:
         """Return what `service` answers to a GET; waits and raises like `post`."""
-        return self._ask("GET", service, path, permission)
+        return self._ask("GET", service, path, token, (), more)
 
-    def _ask(self, method: str, service: str, path: str, permission: str, **more: Any) -> Any:
+    def _ask(
+        self, method: str, service: str, path: str, token: str, accepts: Collection[int], more: dict[str, Any]
+    ) -> Any:
+        headers = {**more.pop("headers", {}), "Authorization": f"Bearer {token}"}
         deadline = time.monotonic() + PATIENCE_SECONDS
-        headers = more.pop("headers", {})
         while True:
-            bearer = {"Authorization": f"Bearer {self._token(f'{service}/{permission}')}"}
-            answer = self._answer(method, self.endpoints[service] + path, deadline, headers=headers | bearer, **more)
-            if answer is not None and answer.is_success:
+            answer = self._answer(method, self.endpoints[service] + path, deadline, headers=headers, **more)
+            if answer is not None and (answer.is_success or answer.status_code in accepts):
                 return answer.json()
             if answer is not None and answer.status_code not in _TRY_AGAIN:
-                raise Problem(f"the demo world: {service} refuses {path.split('/')[1]}: {told_reason(answer)}")
+                what = path.split("/")[1]
+                raise Problem(f"the demo world: {service} refuses {what}: {told_reason(answer)}")
             time.sleep(min(float(answer.headers.get("retry-after", "1")), 5.0) if answer is not None else 0.5)
 
     def _answer(self, method: str, url: str, deadline: float, **more: Any) -> httpx.Response | None:
-        """Return the answer, None where there is none yet or it is to be asked for again."""
+        """Return the answer, None where there is none yet."""
         try:
             answer = self.client.request(method, url, **more)
         except httpx.TransportError as error:
@@ -73,12 +71,29 @@ class Doors:
             raise Problem(f"the demo world: {told_reason(answer)}: type kwartier up again")
         return answer
 
-    def _token(self, scope: str) -> str:
+
+@dataclass(slots=True)
+class Machine:
+    """A machine of the credentials file (`publisher`, `access_holder`, `operator`)."""
+
+    credentials: dict[str, str] = field(repr=False)
+    tokens: dict[str, tuple[str, float]] = field(default_factory=dict, repr=False)
+
+    @property
+    def client_id(self) -> str:
+        return self.credentials["client_id"]
+
+    def token(self, scope: str) -> str:
+        """Return a token for `scope`, as `metering/readings.write`; the same for half an hour.
+
+        Raises:
+            Problem: the issuer does not answer, or refuses.
+        """
         token, fetched_at = self.tokens.get(scope, ("", 0.0))
         if not token or time.monotonic() - fetched_at > _TOKEN_SECONDS:
             form = {"grant_type": "client_credentials", "scope": scope}
-            credentials = (self.machine["client_id"], self.machine["client_secret"])
-            answer = call("POST", self.machine["token_url"], data=form, auth=credentials)
+            secret = self.credentials["client_secret"]
+            answer = call("POST", self.credentials["token_url"], data=form, auth=(self.client_id, secret))
             if not answer.is_success:
                 raise Problem(f"the demo world: no token for {scope} ({answer.status_code}): type kwartier up again")
             token = str(answer.json()["access_token"])

@@ -7,18 +7,18 @@ from typing import Any, Final
 
 from market.channel import MeterKind
 from market.local_time import day_start
-from stack.demo.doors import Doors
+from stack.demo.doors import Doors, Machine
 from stack.demo.folk import NetUser, Stay, stays
 from stack.demo.plan import DemoPoint, Plan, SubPoint
 from stack.jars import Report
 from stack.problem import Problem
 
 Command = dict[str, Any]
-PERMISSION: Final = "access-points.write"
+_SCOPE: Final = "register/access-points.write"
 _REFUSED: Final = 400
 
 
-def settle(plan: Plan, doors: Doors, report: Report) -> None:
+def settle(plan: Plan, doors: Doors, access_holder: Machine, report: Report) -> None:
     """Register all points with their meters, all net users, and who used what before the consents were given.
 
     Raises:
@@ -28,10 +28,10 @@ def settle(plan: Plan, doors: Doors, report: Report) -> None:
     early, _ = before_and_after(own)
     commands = [*introductions(own), *registrations(plan), *move_ins(early), *closures(plan)]
     report(f"demo world: {len(plan.points)} points and who lives there, into the register")
-    _carry_out(commands, doors)
+    _carry_out(commands, doors, access_holder)
 
 
-def move_on(plan: Plan, doors: Doors) -> None:
+def move_on(plan: Plan, doors: Doors, access_holder: Machine) -> None:
     """Let those move in who come after somebody whose consents are given by now.
 
     Raises:
@@ -39,7 +39,7 @@ def move_on(plan: Plan, doors: Doors) -> None:
     """
     _, late = before_and_after(_stays_of(plan))
     if late:
-        _carry_out(list(move_ins(late)), doors)
+        _carry_out(list(move_ins(late)), doors, access_holder)
 
 
 def introductions(own: Iterable[Stay]) -> Iterator[Command]:
@@ -121,13 +121,13 @@ def _stays_of(plan: Plan) -> list[Stay]:
     return [stay for stay in stays(plan) if stay.ean in points]
 
 
-def _carry_out(commands: list[Command], doors: Doors) -> None:
+def _carry_out(commands: list[Command], doors: Doors, access_holder: Machine) -> None:
     """Send all commands in one bulk; each is done or was done before.
 
     Raises:
         Problem: one is refused.
     """
-    answer = doors.post("register", "/bulk", PERMISSION, json={"commands": commands})
+    answer = doors.post("register", "/bulk", access_holder.token(_SCOPE), json={"commands": commands})
     refused = [each for each in answer["results"] if each["status"] >= _REFUSED]
     if refused:
         raise Problem(f"the demo world: the register refuses: {refused[0]['Message']}")
