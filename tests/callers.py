@@ -44,11 +44,11 @@ def authenticator(service: str) -> Authenticator:
 def machine(subject: str, *, role: str, audience: str, scope: str) -> dict[str, str]:
     """Return the headers of a machine that may call `audience`."""
     claims = {"iss": _MACHINES, "aud": audience, "sub": subject, "roles": [role], "scope": scope}
-    token = jwt.encode({"alg": "ES256", "kid": "first"}, {**claims, "exp": int(time.time()) + 60}, _MACHINE_KEY)
+    token = jwt.encode({"alg": "ES256", "kid": "first"}, {**claims, "exp": int(time.time()) + 3600}, _MACHINE_KEY)
     return {"Authorization": f"Bearer {token}"}
 
 
 def person(subject: str, *, role: str, **claims: str) -> dict[str, str]:
     """Return the headers of a person who signed in at the portal, with more `claims` (`person_ref`, `kbo`)."""
-    known = {"iss": _PEOPLE, "aud": "portal", "sub": subject, "roles": [role], "exp": int(time.time()) + 60}
+    known = {"iss": _PEOPLE, "aud": "portal", "sub": subject, "roles": [role], "exp": int(time.time()) + 3600}
     return {"Authorization": f"Bearer {jwt.encode({'alg': 'RS256'}, {**claims, **known}, _PEOPLE_KEY)}"}

@@ -59,12 +59,12 @@ def create_client(fetcher: Any = fetch) -> httpx.AsyncClient:
 
 def machine(subject: str, role: str, scope: str) -> dict[str, str]:
     claims = {"iss": MACHINES, "aud": "export", "sub": subject, "roles": [role], "scope": scope}
-    text = jwt.encode({"alg": "ES256", "kid": "first"}, {**claims, "exp": int(time.time()) + 60}, KEY)
+    text = jwt.encode({"alg": "ES256", "kid": "first"}, {**claims, "exp": int(time.time()) + 3600}, KEY)
     return {"Authorization": f"Bearer {text}"}
 
 
 def person(subject: str, role: str) -> dict[str, str]:
-    claims = {"iss": PEOPLE, "aud": "portal", "sub": subject, "roles": [role], "exp": int(time.time()) + 60}
+    claims = {"iss": PEOPLE, "aud": "portal", "sub": subject, "roles": [role], "exp": int(time.time()) + 3600}
     return {"Authorization": f"Bearer {jwt.encode({'alg': 'RS256'}, claims, PEOPLE_KEY)}"}
 
 
