@@ -1,85 +1,31 @@
-"""The quarter-hour store on a real PostgreSQL: what runs of records leave in its tables, written out by hand."""
+"""The quarter-hour store on a real PostgreSQL: what messages leave in its rows, written out by hand."""
 
 from __future__ import annotations
 
-import dataclasses
 import struct
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, Row, select, text
+from sqlalchemy import Row, select, text
 
-from eventlog import codec
-from eventlog.checkpoint import Claim, Fenced
-from eventlog.database import create_engine, create_tables, is_outage
-from eventlog.events import ReadingsRecorded
 from eventlog.projection import Applied
-from eventlog.tables import dead_letter, event
-from market.ean import Ean
-from services.metering import store, tables
-from services.metering.projector import BlockProjection
-from services.metering.store import ReceiptState
 from services.metering.tables import block, block_input
-from tests.examples import FACTORY, GAS_HOUSE, HOUSE, MARCH_DAY, OCTOBER_DAY, ORDINARY_DAY
-from tests.readings import APPENDED_AT, PARTITION_COUNT, LogRecord, message_id, reading, record, run, withdrawal
+from tests.examples import GAS_HOUSE, HOUSE, MARCH_DAY, OCTOBER_DAY, ORDINARY_DAY
+from tests.quarter_store import Store, appended, open_store, records
+from tests.readings import message_id, reading, record, withdrawal
 
 pytestmark = pytest.mark.integration
 
 GAS_ENERGY, GAS_VOLUME = "OFFTAKE_GAS_ENERGY_HOURLY", "OFFTAKE_GAS_VOLUME_HOURLY"
-NEIGHBOUR = Ean("541448800000000048")
-"""On the partition of HOUSE."""
 HOUR = timedelta(hours=1)
-
-
-@dataclass
-class Store:
-    """A store of its own; `apply` plays the consumer for the partition of the records."""
-
-    engine: Engine
-    projection: BlockProjection
-    claims: dict[int, Claim] = dataclasses.field(default_factory=dict)
-
-    def apply(self, *records: LogRecord) -> Applied:
-        """Apply the records as one run."""
-        partition = records[0].partition
-        claim = self.claims.get(partition) or self.projection.claim(partition, "test")
-        applied = self.projection.apply(claim, run(records))
-        self.claims[partition] = dataclasses.replace(claim, next_offset=records[-1].offset + 1)
-        return applied
-
-    def rows(self, query: Any) -> Sequence[Row[Any]]:
-        with self.engine.connect() as connection:
-            return connection.execute(query).all()
-
-    def block(self) -> Row[Any]:
-        """The only block there is."""
-        (row,) = self.rows(select(block))
-        return row
-
-    def events(self) -> list[Any]:
-        """What lies in the outbox, in order."""
-        return [codec.decode(row.payload) for row in self.rows(select(event).order_by(event.c.position))]
 
 
 @pytest.fixture
 def quarters(database_url: str) -> Iterator[Store]:
-    engine = create_engine(database_url, application_name="test")
-    create_tables(engine, tables.metadata)
-    projection = BlockProjection(engine=engine, database_url=database_url, partition_count=PARTITION_COUNT)
-    yield Store(engine, projection)
-    projection.close()
-    engine.dispose()
-
-
-def appended(offset: int) -> datetime:
-    return APPENDED_AT + timedelta(seconds=offset)
-
-
-def records(*events: ReadingsRecorded, first_offset: int = 0) -> list[LogRecord]:
-    return [record(each, first_offset + place) for place, each in enumerate(events)]
+    with open_store(database_url) as store:
+        yield store
 
 
 def values(row: Row[Any]) -> list[int | None]:
@@ -244,90 +190,3 @@ def test_one_id_with_two_contents_is_a_conflict_and_both_compete(
         "1 message(s) with the id of another one, in meter-readings/0 before offset 3",
     ]
     assert HOUSE not in caplog.text
-
-
-def test_a_run_tells_what_it_did(quarters: Store) -> None:
-    quarters.apply(*records(reading(1, number=1), reading(1, number=2, ean=NEIGHBOUR, day=OCTOBER_DAY)))
-    change = reading([9, 9], number=3, first_slice=4, sent_after=HOUR)
-    quarters.apply(*records(change, reading(1, number=1), first_offset=2), record(b"?", 4))
-    told = quarters.events()
-    names = ("new_count", "revised_count", "unchanged_count", "parked_count", "first_offset", "next_offset")
-    assert [[getattr(each, name) for name in names] for each in told[:2]] == [[2, 0, 0, 0, 0, 2], [0, 1, 1, 1, 2, 5]]
-    assert (told[0].oldest_day, told[0].newest_day) == (OCTOBER_DAY, ORDINARY_DAY)
-    assert (told[2].ean, told[2].channel, told[2].day) == (HOUSE, "OFFTAKE_ACTIVE_QUARTER_HOURLY", ORDINARY_DAY)
-    assert (told[2].changed_count, told[2].message_id, told[2].source) == (2, message_id(3), "publisher")
-    streams = quarters.rows(select(event.c.stream_id, event.c.stream_version, event.c.key).order_by(event.c.position))
-    assert [tuple(row) for row in streams] == [
-        ("run:meter-readings:0", 1, b"run:meter-readings:0"),
-        ("run:meter-readings:0", 2, b"run:meter-readings:0"),
-        (f"point:{HOUSE}", 1, HOUSE.encode()),
-    ]
-
-
-def test_bad_records_are_parked_with_their_reason_and_the_run_goes_on(quarters: Store) -> None:
-    other = dataclasses.replace(record(reading(1, ean=FACTORY), 2), partition=0)
-    applied = quarters.apply(record(reading(1), 0), record(b"no reading", 1), other, record(reading([1] * 97), 3))
-    assert applied == Applied(applied_count=1, parked_count=3)
-    letters = quarters.rows(select(dead_letter.c.record_offset, dead_letter.c.reason).order_by("record_offset"))
-    assert [tuple(row) for row in letters] == [
-        (1, "not an Avro single object"),
-        (2, "the key belongs to another partition"),
-        (3, "the slices do not fit into the day"),
-    ]
-    states = [store.receipt_state(quarters.engine, 0, offset) for offset in range(5)]
-    assert states == [ReceiptState.STORED, *[ReceiptState.PARKED] * 3, ReceiptState.WAITING]
-
-
-def test_a_run_that_is_applied_already_is_fenced_and_writes_nothing(quarters: Store) -> None:
-    (sent,) = records(reading(1))
-    quarters.apply(sent)
-    quarters.claims[0] = dataclasses.replace(quarters.claims[0], next_offset=0)
-    with pytest.raises(Fenced):
-        quarters.apply(sent)
-    assert quarters.block().input_count == 1
-    assert len(quarters.events()) == 1
-
-
-def test_a_member_that_lost_its_claim_is_fenced(quarters: Store) -> None:
-    quarters.apply(*records(reading(1)))
-    quarters.projection.claim(0, "another member")
-    with pytest.raises(Fenced):
-        quarters.apply(*records(reading(2, number=2, sent_after=HOUR), first_offset=1))
-    assert quarters.block().total == 96
-
-
-def test_a_rebuild_tells_nobody(quarters: Store) -> None:
-    quarters.projection.publishes = False
-    quarters.apply(*records(reading(1), reading(2, number=2, sent_after=HOUR)))
-    assert quarters.events() == []
-    assert quarters.block().total == 192
-
-
-def test_a_run_in_which_nothing_can_be_kept_only_parks(quarters: Store) -> None:
-    assert quarters.apply(record(b"?", 0)) == Applied(applied_count=0, parked_count=1)
-    assert quarters.events() == []
-
-
-def test_every_column_has_a_comment(quarters: Store) -> None:
-    silent = (
-        "select column_name from information_schema.columns where table_schema = current_schema() and table_name in "
-    )
-    silent += "('block', 'block_input') and col_description(table_name::regclass, ordinal_position) is null"
-    assert quarters.rows(text(silent)) == []
-
-
-def test_a_connection_that_was_lost_is_an_outage_and_not_used_again(quarters: Store) -> None:
-    quarters.apply(*records(reading(1)))
-    with quarters.engine.begin() as tx:
-        tx.execute(
-            text(
-                "select pg_terminate_backend(pid, 5000) from pg_stat_activity where pid <> pg_backend_pid() "
-                "and usename = current_user and application_name = 'metering-block'"
-            )
-        )
-    change = records(reading(2, number=2, sent_after=HOUR), first_offset=1)
-    with pytest.raises(Exception, match="terminating connection") as lost:
-        quarters.apply(*change)
-    assert is_outage(lost.value)
-    quarters.apply(*change)
-    assert quarters.block().total == 192
