@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import time
+from pathlib import Path
 
 import psycopg
 from aiokafka.errors import KafkaError
@@ -20,6 +22,7 @@ from stack.state import State, read_json, write_json
 from stack.supervisor import Supervisor
 
 NEEDED_BYTES = 500_000_000
+LAST_RUN_SECONDS = 10.0
 
 
 def plan(state: State, *, base: int | None) -> Layout:
@@ -30,6 +33,7 @@ def plan(state: State, *, base: int | None) -> Layout:
     """
     if shutil.disk_usage(state.folder).free < NEEDED_BYTES:
         raise Problem(f"the disk of {state.folder} has less than {NEEDED_BYTES // 1_000_000} MB left: make room")
+    _wait_for_end_of_last_run(state)
     kafka, database = elsewhere()
     last = read_json(state.ports)
     ports = choose_ports(needed_ports(kafka, database), base=base, last=last)
@@ -37,6 +41,21 @@ def plan(state: State, *, base: int | None) -> Layout:
     return Layout(
         state=state, ports=ports, secrets=load_secrets(state), kafka_elsewhere=kafka, database_elsewhere=database
     )
+
+
+def _wait_for_end_of_last_run(state: State) -> None:
+    """Let children whose parent was killed just now end, for a moment; their ports are free then."""
+    entries = (read_json(state.processes) or {}).get("processes", [])
+    deadline = time.monotonic() + LAST_RUN_SECONDS
+    while any(_works_in(each["pid"], state.folder) for each in entries) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def _works_in(pid: int, folder: Path) -> bool:
+    try:
+        return Path(f"/proc/{pid}/cwd").readlink().is_relative_to(folder.resolve())
+    except OSError:
+        return False
 
 
 def start(layout: Layout, supervisor: Supervisor) -> None:

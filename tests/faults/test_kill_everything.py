@@ -117,6 +117,7 @@ def test_everything_killed_in_the_middle_of_an_import_and_the_store_holds_each_v
     importing = kwartier.start("import", str(file))
     _until(lambda: kwartier.rows("select count(*) from metering.block") > [(0,)], "the first block is stored")
 
+    ports = kwartier.read("ports.json")
     _kill(kwartier.pids())
 
     _, errors = importing.communicate(timeout=60)
@@ -127,11 +128,24 @@ def test_everything_killed_in_the_middle_of_an_import_and_the_store_holds_each_v
     kwartier.ok("import", str(file))
     kwartier.ok("wait")
 
+    assert kwartier.read("ports.json") == ports
+
     assert kwartier.rows("select count(*), sum(total), max(input_count) from metering.block") == [
         (10_000, 10_000 * 96 * 3, 1)
     ]
     assert json.loads(kwartier.ok("status", "--json"))["projections"][0]["parked"] == 0
     assert kwartier.ok("import", str(file)) == f"{file}: 0 accepted, 10000 unchanged, 0 refused\n"
+
+
+def test_a_killed_supervisor_takes_everything_along_and_the_next_start_has_the_same_ports(kwartier: Kwartier) -> None:
+    kwartier.ok("up", "--detach", "--empty")
+    ports, pids = kwartier.read("ports.json"), kwartier.pids()
+
+    os.kill(pids[0], signal.SIGKILL)
+    kwartier.ok("up", "--detach", "--empty")
+
+    assert kwartier.read("ports.json") == ports
+    assert [pid for pid in pids if _lives(pid)] == []
 
 
 def test_ctrl_c_leaves_nothing_running_and_a_killed_part_comes_back_before(kwartier: Kwartier) -> None:
