@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
@@ -35,6 +36,16 @@ class Running:
         form = {"grant_type": "client_credentials", "scope": scope}
         answer = httpx.post(self.layout.token_url, data=form, auth=(client_id, secret), trust_env=False)
         return {"Authorization": f"Bearer {answer.raise_for_status().json()['access_token']}"}
+
+    def person(self, subject: str) -> dict[str, str]:
+        """The headers of a person who signed in at the portal; needs `oidc`."""
+        provider, back = self.layout.url("oidc"), "http://127.0.0.1:1/callback"
+        query = {"client_id": "portal", "response_type": "code", "redirect_uri": back, "scope": "openid profile"}
+        page = httpx.post(f"{provider}/oauth2/authorize", params=query, data={"sub": subject}, trust_env=False)
+        code = parse_qs(urlsplit(page.headers["location"]).query)["code"][0]
+        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": back}
+        answer = httpx.post(f"{provider}/oauth2/token", data=form, auth=("portal", "any"), trust_env=False)
+        return {"Authorization": f"Bearer {answer.raise_for_status().json()['id_token']}"}
 
     def client(self, service: str) -> httpx.Client:
         """A client of `service` without a token."""
@@ -68,7 +79,7 @@ class Running:
 
 @contextmanager
 def running(folder: Path, names: Collection[str], *, kafka_bootstrap: str, admin_url: str) -> Iterator[Running]:
-    """Run the token issuer and the processes `names` until the block ends."""
+    """Run the machines' token issuer and the processes `names` (`oidc`: the people's issuer) until the block ends."""
     state = State(folder)
     state.prepare()
     layout = Layout(
@@ -84,7 +95,7 @@ def running(folder: Path, names: Collection[str], *, kafka_bootstrap: str, admin
     write_json(layout.clients_file, identity_clients(layout.secrets))
     supervisor = Supervisor(state, lambda _: None)
     try:
-        supervisor.start([part for part in layout.issuers() if part.name == "identity"])
+        supervisor.start([part for part in layout.issuers() if part.name == "identity" or part.name in names])
         supervisor.start([part for part in layout.services() if part.name in names])
         yield Running(layout, supervisor)
     finally:

@@ -124,10 +124,13 @@ async def test_a_service_is_ready_and_says_what_it_did(platform: Running, servic
         assert client.get("/livez").status_code == 200
         assert client.get("/readyz").json() == {"ready": True, "reasons": []}
 
-        def is_empty() -> bool:
-            return bool(client.get("/projections").json() == {"projections": [], "unpublished": 0})
+        def is_done() -> bool:
+            state = client.get("/projections").json()
+            return state["unpublished"] == 0 and all(each["lag"] == 0 for each in state["projections"])
 
-        await until(is_empty)
+        await until(is_done)
+        names = [each["name"] for each in client.get("/projections").json()["projections"]]
+        assert names == (["mandate-policy"] if service == "mandate" else [])
         metrics = client.get("/metrics").text
         assert f'http_requests_total{{method="GET",route="/readyz",service="{service}",status="200"}}' in metrics
         assert HOUSE not in metrics
