@@ -17,8 +17,9 @@ from eventlog.database import create_engine, create_tables
 from eventlog.probes import ProjectionStatus, ops_routes, projection_status, unready_database, unready_projections
 from eventlog.process import Task, run
 from eventlog.settings import read_settings
-from eventlog.topics import load_topics
+from eventlog.topics import load_topics, partition_of
 from eventlog.trust import Authenticator
+from market.ean import Ean
 from services.metering import store, tables
 from services.metering.api import create_api
 from services.metering.blocks_api import blocks_router
@@ -109,9 +110,16 @@ def build_api(settings: MeteringSettings, engine: Engine, authenticator: Authent
     bootstrap = settings.kafka_bootstrap
     publisher = Publisher(bootstrap=bootstrap, topic=store.TOPIC, deadline_seconds=settings.publish_seconds)
     ends = TopicEnds(bootstrap=bootstrap, topic=store.TOPIC, timeout_seconds=settings.ends_seconds)
+    receipts = Receipts(engine, ends)
+    partition_count = load_topics(settings.topics_profile)[store.TOPIC].partitions
+
+    async def catch_up(point: Ean) -> None:
+        partition = partition_of(point.encode(), partition_count)
+        await receipts.catch_up([partition], timeout_seconds=settings.settle_seconds)
+
     ingest = Ingest(
         publisher=publisher,
-        receipts=Receipts(engine, ends),
+        receipts=receipts,
         read_current=partial(store.current_blocks, engine),
         limits=Limits(
             max_unpacked_bytes=settings.max_unpacked_bytes,
@@ -138,5 +146,5 @@ def build_api(settings: MeteringSettings, engine: Engine, authenticator: Authent
         clock=lambda: datetime.now(UTC),
         new_id=uuid4,
     )
-    blocks = blocks_router(engine, authenticator, max_days=settings.max_block_days)
+    blocks = blocks_router(engine, authenticator, max_days=settings.max_block_days, catch_up=catch_up)
     return create_api([readings, blocks], publisher=publisher, ends=ends)

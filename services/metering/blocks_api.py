@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import date, datetime
+from functools import partial
 from io import BytesIO
 from typing import Annotated, Any, Final
 
@@ -15,15 +16,21 @@ from starlette.responses import StreamingResponse
 
 from eventlog.problems import Problem
 from eventlog.trust import Authenticator, require
-from market.ean import InvalidEan, parse_ean
+from market.ean import Ean, InvalidEan, parse_ean
 from services.metering import answers, store
 
 ARROW_STREAM: Final = "application/vnd.apache.arrow.stream"
 _ROWS_AT_ONCE: Final = 512
 
 
-def blocks_router(engine: Engine, authenticator: Authenticator, *, max_days: int) -> APIRouter:
-    """Return the routes that read the store; `max_days` bounds one answer of /blocks."""
+def blocks_router(
+    engine: Engine, authenticator: Authenticator, *, max_days: int, catch_up: Callable[[Ean], Awaitable[None]]
+) -> APIRouter:
+    """Return the routes that read the store; `max_days` bounds one answer of /blocks.
+
+    `catch_up` waits until the store has everything of a point that was appended until now, and raises one of
+    `services.metering.answers.EXPECTED` where that takes too long.
+    """
     may_read = require(authenticator, roles=("service",), scope="blocks.read", subject="export")
     router = APIRouter(tags=["blocks"], dependencies=[Depends(may_read)])
 
@@ -36,9 +43,13 @@ def blocks_router(engine: Engine, authenticator: Authenticator, *, max_days: int
         ean: Annotated[str, Query(description="The measured point, 18 digits")],
         first_day: Annotated[date, Query(alias="from", description="First local day (gas: gas day)")],
         last_day: Annotated[date, Query(alias="to", description="Last local day (gas: gas day), inclusive")],
+        changed_after: Annotated[
+            datetime | None, Query(description="Only days with a block that changed after this instant (UTC)")
+        ] = None,
     ) -> StreamingResponse:
         """The current blocks of one point, by channel, day and meter, a row each.
 
+        With `changed_after`, everything appended until now is among them, or the answer is 503.
         `values` int32 (stored unit, -2147483648 missing), `quality` and `gas_factor` uint8, `recorded_at` int64 µs
         since 1970 UTC (0 where missing): little-endian, one per slice. `gas_factor` is empty where there is none.
         """
@@ -48,7 +59,10 @@ def blocks_router(engine: Engine, authenticator: Authenticator, *, max_days: int
             raise Problem(400, "ValidationError", str(error)) from None
         if not 0 <= (last_day - first_day).days < max_days:
             raise Problem(400, "ValidationError", f"ask for 1 to {max_days} days, from not after to")
-        table = await asyncio.to_thread(store.read_blocks, engine, point, first_day, last_day)
+        if changed_after is not None:
+            await _wait(catch_up, point)
+        read = partial(store.read_blocks, engine, point, first_day, last_day, changed_after=changed_after)
+        table = await asyncio.to_thread(read)
         return StreamingResponse(_stream(table), media_type=ARROW_STREAM)
 
     @router.get("/points", response_model=answers.PointsAnswer, responses=answers.ERRORS)
@@ -69,6 +83,13 @@ def blocks_router(engine: Engine, authenticator: Authenticator, *, max_days: int
         }
 
     return router
+
+
+async def _wait(catch_up: Callable[[Ean], Awaitable[None]], point: Ean) -> None:
+    try:
+        await catch_up(point)
+    except answers.EXPECTED as error:
+        raise answers.problem_of(error) from error
 
 
 def _stream(table: Any) -> Iterator[bytes]:

@@ -18,7 +18,8 @@ class MeteringSettings(Settings):
 
     `publish_seconds` is how long Kafka may take to acknowledge a body, `catch_up_seconds` how long `skip_unchanged`
     waits for the store, `ends_seconds` how long Kafka may take to say where the topic ends. `oldest_day`, `days_ahead`
-    and `source_ahead_seconds` bound what is plausible. `max_block_days` bounds one answer of `GET /blocks`.
+    and `source_ahead_seconds` bound what is plausible. `max_block_days` bounds one answer of `GET /blocks`;
+    `settle_seconds` is how long its `changed_after` waits for the store.
     """
 
     service: str = "metering"
@@ -36,3 +37,4 @@ class MeteringSettings(Settings):
     days_ahead: int = 1
     source_ahead_seconds: int = 86_400
     max_block_days: PositiveInt = 4_000
+    settle_seconds: PositiveFloat = 2.0

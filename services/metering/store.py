@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Final
 
@@ -47,17 +47,19 @@ class ReceiptState(StrEnum):
     PARKED = "parked"
 
 
-def read_blocks(engine: Engine, ean: Ean, first_day: date, last_day: date) -> pa.Table:
+def read_blocks(
+    engine: Engine, ean: Ean, first_day: date, last_day: date, *, changed_after: datetime | None = None
+) -> pa.Table:
     """Return the blocks of one point from `first_day` to `last_day` (both inclusive), by channel, day and meter.
 
-    The columns are those of `services.metering.arrow_blocks.SCHEMA`. A monthly block has the first day of its month.
+    With `changed_after` (UTC) only those of days on which a block of the point changed after it. The columns are those
+    of `services.metering.arrow_blocks.SCHEMA`. A monthly block has the first day of its month.
     """
     place = block.c
-    query = (
-        select(*_STORED)
-        .where(place.ean == int(ean), place.day.between(first_day, last_day))
-        .order_by(place.channel, place.day, place.meter_id)
-    )
+    is_asked = (place.ean == int(ean)) & place.day.between(first_day, last_day)
+    query = select(*_STORED).where(is_asked).order_by(place.channel, place.day, place.meter_id)
+    if changed_after is not None:
+        query = query.where(place.day.in_(select(place.day).where(is_asked, place.recorded_at > changed_after)))
     with engine.connect() as connection:
         return blocks_table([StoredBlock._make(row) for row in connection.execute(query)])
 
