@@ -22,7 +22,7 @@ from services.portal.point_page import content, granularities, nearest_data, not
 from services.portal.readings import Point, Readings
 from services.portal.refusals import Refusal
 from services.portal.rendering import Pages, words_for
-from services.portal.sessions import Viewer
+from services.portal.sessions import Role, Viewer
 
 POINTS_SHOWN: Final = 100
 _SEE_OTHER: Final = 303
@@ -42,19 +42,19 @@ class Points:
     def routes(self) -> list[Route]:
         """Their addresses."""
         return [
-            Route("/", self.home),
+            Route("/points", self.list),
             Route("/points/{ean}", self.open),
             Route("/points/{ean}/go", self.go),
             Route("/points/{ean}/csv", self.csv),
             Route("/points/{ean}/{view}/{day}", self.show),
         ]
 
-    async def home(self, request: Request) -> Response:
-        """The points that have readings, by part of their EAN; who is not signed in is told what this is."""
-        if not self.doors.cookies.session(request):
-            message = "signed_out" if "signed-out" in request.query_params else ""
-            return self.pages.answer(request, "welcome.html", message=message, return_to="/")
-        viewer = await self.doors.viewer(request)
+    async def list(self, request: Request) -> Response:
+        """The points that the person may read."""
+        return await self.listing(request, await self.doors.viewer(request))
+
+    async def listing(self, request: Request, viewer: Viewer) -> Response:
+        """The points that have readings and that `viewer` may read, by part of their EAN."""
         points = sorted(await self.export.points(viewer.token), key=lambda point: point.ean)
         query = "".join(request.query_params.get("q", "").split())[:18]
         found = [point for point in points if query in point.ean]
@@ -64,6 +64,7 @@ class Points:
             request,
             "points.html",
             viewer=viewer,
+            address=request.url.path,
             has_points=bool(points),
             query=query,
             found_count=len(found),
@@ -125,14 +126,16 @@ class Points:
         """Who asks, and the point of the address.
 
         Raises:
-            SignInNeeded, Refusal, ExportAway, TokenRefused, NotAllowed: as they say.
+            SignInNeeded, Refusal, ServiceAway, TokenRefused, NotAllowed: as they say.
         """
         viewer = await self.doors.viewer(request)
         ean = _ean(request)
         for point in await self.export.points(viewer.token):
             if point.ean == ean:
                 return viewer, point
-        raise Refusal(404, "error_point_title", "search_none_next", is_import=True)
+        if Role.OPERATOR in viewer.roles:
+            raise Refusal(404, "error_point_title", "search_none_next", is_import=True)
+        raise Refusal(404, "error_own_point_title", "error_own_point")
 
     async def _readings(self, viewer: Viewer, point: Point, period: Period) -> Readings | None:
         for granularity in granularities(point.energy, period.view):

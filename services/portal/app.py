@@ -11,24 +11,31 @@ import httpx
 from sqlalchemy import Engine
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from eventlog.database import create_engine, create_tables
 from eventlog.probes import ops_routes, unready_database
+from eventlog.service_token import ServiceToken
 from market.local_time import BRUSSELS
 from services.portal.api import Points
+from services.portal.consent_api import Consents
 from services.portal.cookies import Cookies
 from services.portal.doors import SIGN_IN_RETURN, Doors
 from services.portal.drawing import Drawer
 from services.portal.exports import Export
+from services.portal.home_api import Homes
+from services.portal.mandate_client import MandateClient
+from services.portal.neighbours import Neighbour, OwnCalls
 from services.portal.provider import Provider
 from services.portal.refusals import Refusals
+from services.portal.register_client import RegisterClient
 from services.portal.rendering import STATIC, Pages
 from services.portal.security import SecurityHeaders
 from services.portal.sessions import Sessions
 from services.portal.settings import PortalSettings
 from services.portal.store import metadata
+from services.portal.withdrawal_api import Withdrawals
 
 _PATIENCE = httpx.Timeout(20.0, connect=3.0)
 
@@ -41,11 +48,10 @@ def create_app(settings: PortalSettings) -> Starlette:
     sessions = Sessions(engine, now=_now, lasts=timedelta(seconds=settings.session_seconds))
     cookies = Cookies(is_secure=is_secure)
     doors = Doors(sessions, _provider(settings, client), cookies)
-    points = Points(doors, Export(client, settings.export_url), drawer, pages, _today)
     routes = [
         *ops_routes(is_ready=lambda: unready_database(engine)),
         *doors.routes(),
-        *points.routes(),
+        *_pages(settings, client, doors, pages, drawer),
         Mount("/static", StaticFiles(directory=STATIC), name="static"),
     ]
     return Starlette(
@@ -71,6 +77,25 @@ def _lifespan(
             engine.dispose()
 
     return lifespan
+
+
+def _pages(
+    settings: PortalSettings, client: httpx.AsyncClient, doors: Doors, pages: Pages, drawer: Drawer
+) -> list[Route]:
+    """The routes of everything that a signed-in person sees."""
+    token = ServiceToken(settings.token_url, settings.client_id, settings.client_secret.get_secret_value())
+    to_mandate = Neighbour(client, "mandate", settings.mandate_url)
+    to_register = Neighbour(client, "register", settings.register_url)
+    mandate = MandateClient(to_mandate, OwnCalls(to_mandate, token, audience="mandate", scope="sessions.read"))
+    register = RegisterClient(OwnCalls(to_register, token, audience="register", scope="net-users.read"))
+    export = Export(client, settings.export_url)
+    points = Points(doors, export, drawer, pages, _today)
+    return [
+        *points.routes(),
+        *Homes(doors, pages, points, export, mandate, register, _now).routes(),
+        *Consents(doors, pages, mandate, register, _now).routes(),
+        *Withdrawals(doors, pages, mandate).routes(),
+    ]
 
 
 def _provider(settings: PortalSettings, client: httpx.AsyncClient) -> Provider:

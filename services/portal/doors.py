@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
+from typing import Final
 
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -13,12 +15,14 @@ from services.portal.cookies import Cookies
 from services.portal.provider import Provider, SignInRefused
 from services.portal.refusals import Refusal, SignInNeeded
 from services.portal.rendering import words_for
-from services.portal.security import path_or_home
-from services.portal.sessions import Sessions, Viewer, form_token
+from services.portal.security import SIGN_OUT, path_or_home
+from services.portal.sessions import Role, Sessions, Viewer, form_token
 from services.portal.wording import Language
 
-SIGN_IN_RETURN = "/sign-in/return"
-_SEE_OTHER = 303
+SIGN_IN_RETURN: Final = "/sign-in/return"
+FORM_LIMIT_BYTES: Final = 65_536
+FORM_LIMIT_FIELDS: Final = 200
+_SEE_OTHER: Final = 303
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +38,12 @@ class Doors:
         return [
             Route("/sign-in", self.leave),
             Route(SIGN_IN_RETURN, self.arrive),
-            Route("/sign-out", self.sign_out, methods=["POST"]),
+            Route(SIGN_OUT, self.sign_out, methods=["POST"]),
             Route("/language/{language}", self.choose_language),
         ]
 
-    async def viewer(self, request: Request) -> Viewer:
-        """Who is signed in.
+    async def viewer(self, request: Request, *, message: str = "") -> Viewer:
+        """Who is signed in; `message` is the text for who is not, where the usual one says too little.
 
         Raises:
             SignInNeeded: nobody, or not any more.
@@ -47,8 +51,32 @@ class Doors:
         session_id = self.cookies.session(request)
         viewer = await self.sessions.find(session_id) if session_id else None
         if viewer is None:
-            raise SignInNeeded(has_ended=bool(session_id))
+            raise SignInNeeded(has_ended=bool(session_id), message="" if session_id else message)
         return viewer
+
+    async def viewer_as(self, request: Request, role: Role) -> Viewer:
+        """Who is signed in, and has that role.
+
+        Raises:
+            SignInNeeded, Refusal: nobody, or somebody without it.
+        """
+        viewer = await self.viewer(request)
+        if role not in viewer.roles:
+            raise Refusal(403, "error_403_title", f"error_role_{role.value}")
+        return viewer
+
+    async def form(self, request: Request, viewer: Viewer) -> FormData:
+        """What a form of ours sent.
+
+        Raises:
+            Refusal: it is not ours, or too large.
+        """
+        if int(request.headers.get("content-length", FORM_LIMIT_BYTES + 1)) > FORM_LIMIT_BYTES:
+            raise Refusal(413, "error_form_title", "error_form")
+        async with request.form(max_files=0, max_fields=FORM_LIMIT_FIELDS) as form:
+            if not hmac.compare_digest(str(form.get("form_token", "")).encode(), viewer.form_token.encode()):
+                raise Refusal(403, "error_form_title", "error_form")
+            return form
 
     async def leave(self, request: Request) -> Response:
         """Send the browser to the provider; it comes back to `to`."""

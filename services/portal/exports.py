@@ -8,22 +8,12 @@ from typing import Final
 
 import httpx
 
+from services.portal.neighbours import Neighbour, ServiceAway
 from services.portal.periods import Period
 from services.portal.readings import Point, Readings, Unreadable, read_points, read_readings
 
-_AWAY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
-
-
-class ExportAway(RuntimeError):
-    """Export does not answer, or says to come back later."""
-
-
-class TokenRefused(RuntimeError):
-    """Export does not know the person's token (any more): sign in again."""
-
-
-class NotAllowed(RuntimeError):
-    """Export knows the person, and does not let them see this."""
+SERVICE: Final = "export"
+_NO_DATA: Final = 404
 
 
 class NoData(RuntimeError):
@@ -43,27 +33,26 @@ class Export:
     """Export over HTTP."""
 
     def __init__(self, client: httpx.AsyncClient, url: str) -> None:
-        self._client = client
-        self._url = url.rstrip("/")
+        self._export = Neighbour(client, SERVICE, url)
 
     async def points(self, token: str) -> list[Point]:
-        """All points that have readings.
+        """The points whose readings the person may see, and that have some.
 
         Raises:
-            ExportAway, TokenRefused, NotAllowed: as they say.
+            ServiceAway, TokenRefused, NotAllowed: as they say.
         """
         try:
             return read_points((await self._get("/points", token, {})).content)
         except NoData:
             return []
         except Unreadable as error:
-            raise ExportAway(str(error)) from error
+            raise ServiceAway(SERVICE, str(error)) from error
 
     async def readings(self, token: str, ean: str, period: Period, granularity: str) -> Readings | None:
         """The series of a point over a period; None where there is nothing. Export writes it in its ledger.
 
         Raises:
-            ExportAway, TokenRefused, NotAllowed: as they say.
+            ServiceAway, TokenRefused, NotAllowed: as they say.
         """
         query = {**_span(ean, period), "granularity": granularity}
         try:
@@ -71,13 +60,13 @@ class Export:
         except NoData:
             return None
         except Unreadable as error:
-            raise ExportAway(str(error)) from error
+            raise ServiceAway(SERVICE, str(error)) from error
 
     async def csv(self, token: str, ean: str, period: Period, granularity: str, language: str) -> File:
         """The portal's CSV of a point over a period.
 
         Raises:
-            ExportAway, TokenRefused, NotAllowed, NoData: as they say.
+            ServiceAway, TokenRefused, NotAllowed, NoData: as they say.
         """
         query = {**_span(ean, period), "granularity": granularity, "lang": language}
         answer = await self._get("/files/portal-csv", token, query)
@@ -88,25 +77,10 @@ class Export:
         )
 
     async def _get(self, path: str, token: str, query: Mapping[str, str]) -> httpx.Response:
-        try:
-            answer = await self._client.get(
-                f"{self._url}{path}", params=query, headers={"Authorization": f"Bearer {token}"}
-            )
-        except httpx.HTTPError as error:
-            raise ExportAway("export does not answer") from error
-        match answer.status_code:
-            case 200:
-                return answer
-            case 401:
-                raise TokenRefused("export does not take the token")
-            case 403:
-                raise NotAllowed("export does not allow it")
-            case 404:
-                raise NoData("export has nothing")
-            case status if status in _AWAY:
-                raise ExportAway(f"export answered {status}")
-            case status:
-                raise RuntimeError(f"export answered {status} to {path}")
+        answer = await self._export.ask("GET", path, token, expected=(200, _NO_DATA), params=query)
+        if answer.status_code == _NO_DATA:
+            raise NoData("export has nothing")
+        return answer
 
 
 def _span(ean: str, period: Period) -> dict[str, str]:

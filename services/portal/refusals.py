@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from eventlog.database import is_outage
 from services.portal.cookies import Cookies
-from services.portal.exports import ExportAway, NotAllowed, TokenRefused
+from services.portal.neighbours import NotAllowed, ServiceAway, TokenRefused
 from services.portal.provider import ProviderAway, SignInRefused
 from services.portal.rendering import Pages
 from services.portal.security import asked_for
@@ -27,11 +27,16 @@ Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 
 class SignInNeeded(RuntimeError):
-    """The page is for people who are signed in; `has_ended` tells that this browser was."""
+    """The page is for people who are signed in; `has_ended` tells that this browser was.
 
-    def __init__(self, *, has_ended: bool) -> None:
+    `message` is the text that says so; `return_to` the page to come back to, else the one that was asked for.
+    """
+
+    def __init__(self, *, has_ended: bool, message: str = "", return_to: str = "") -> None:
         super().__init__("sign in first")
         self.has_ended = has_ended
+        self.message = message or ("session_ended" if has_ended else "sign_in_needed")
+        self.return_to = return_to
 
 
 class Refusal(RuntimeError):
@@ -59,7 +64,7 @@ class Refusals:
             SignInNeeded: self.sign_in_needed,
             TokenRefused: self.token_refused,
             Refusal: self.refused,
-            ExportAway: self.export_away,
+            ServiceAway: self.service_away,
             ProviderAway: self.provider_away,
             SignInRefused: self.sign_in_refused,
             NotAllowed: self.not_allowed,
@@ -70,10 +75,11 @@ class Refusals:
 
     async def sign_in_needed(self, request: Request, error: Exception) -> Response:
         """The first page, with the way back."""
-        has_ended = isinstance(error, SignInNeeded) and error.has_ended
-        message = "session_ended" if has_ended else "sign_in_needed"
-        answer = self.pages.answer(request, "welcome.html", status=401, message=message, return_to=asked_for(request))
-        if has_ended:
+        if not isinstance(error, SignInNeeded):
+            raise error
+        return_to = error.return_to or asked_for(request)
+        answer = self.pages.answer(request, "welcome.html", status=401, message=error.message, return_to=return_to)
+        if error.has_ended:
             self.cookies.forget_session(answer)
         return answer
 
@@ -88,10 +94,12 @@ class Refusals:
             raise error
         return await self._page(request, error.status, error.title, error.text, **error.values)
 
-    async def export_away(self, request: Request, error: Exception) -> Response:
+    async def service_away(self, request: Request, error: Exception) -> Response:
         """503: nothing is lost, try again."""
-        _log.warning("export is away: %s", error)
-        return await self._page(request, 503, "error_503_title", "error_503")
+        _log.warning("a service is away: %s", error)
+        of_readings = isinstance(error, ServiceAway) and error.service == "export"
+        title, text = ("error_503_title", "error_503") if of_readings else ("error_away_title", "error_away")
+        return await self._page(request, 503, title, text)
 
     async def provider_away(self, request: Request, error: Exception) -> Response:
         """503, about signing in."""
@@ -121,7 +129,7 @@ class Refusals:
         if not is_outage(error):
             raise error
         _log.warning("the database is away: %s", type(error).__name__)
-        return await self._page(request, 503, "error_503_title", "error_503")
+        return await self._page(request, 503, "error_away_title", "error_away")
 
     async def fault(self, request: Request, error: Exception) -> Response:
         """500; the server logs it."""
@@ -137,7 +145,7 @@ class Refusals:
             title=title,
             text=text,
             values=values,
-            can_retry=status == _AWAY and request.method == "GET",
+            can_retry=status == _AWAY,
         )
 
     async def _viewer(self, request: Request) -> Viewer | None:

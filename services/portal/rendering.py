@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -13,12 +13,17 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from services.portal.security import asked_for
-from services.portal.sessions import Viewer
+from services.portal.sessions import Role, Viewer
 from services.portal.wording import Language, Wording, choose_language, wording
 
 LANGUAGE_COOKIE: Final = "language"
 LANGUAGE_LASTS: Final = timedelta(days=365)
 STATIC: Final = Path(__file__).parent / "static"
+PLACES: Final = {
+    Role.OPERATOR: (("/points", "nav_points"),),
+    Role.HOLDER: (("/my-mandates", "nav_mandates"), ("/points", "nav_points")),
+    Role.NET_USER: (("/my-points", "nav_my_points"),),
+}
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 
 
@@ -41,6 +46,8 @@ class Pages:
         )
         self._environment.globals["static"] = static_address
         self._environment.filters["ean_groups"] = ean_groups
+        self._environment.filters["kbo_groups"] = kbo_groups
+        self._environment.filters["places"] = places
 
     def answer(
         self,
@@ -75,3 +82,13 @@ def static_address(name: str) -> str:
 def ean_groups(ean: str) -> list[str]:
     """The digits of an EAN in groups that can be read aloud; together they are the EAN."""
     return [ean[i : i + 4] for i in range(0, len(ean), 4)]
+
+
+def kbo_groups(kbo: str) -> str:
+    """An enterprise number as enterprises write it: `0999.970.051`."""
+    return f"{kbo[:4]}.{kbo[4:7]}.{kbo[7:]}"
+
+
+def places(roles: Sequence[Role]) -> list[tuple[str, str]]:
+    """The addresses that somebody with `roles` goes between, and the texts that name them."""
+    return list(dict.fromkeys(place for role in roles for place in PLACES[role]))

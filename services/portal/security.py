@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+SIGN_OUT: Final = "/sign-out"
 _STATIC: Final = "/static/"
+_TARGETS: Final = "form_targets"
+_ORIGIN: Final = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?", re.ASCII)
 
 
 def is_local_path(path: str) -> bool:
@@ -23,11 +28,24 @@ def path_or_home(path: str) -> str:
 
 
 def asked_for(request: Request) -> str:
-    """The path and query of `request`, to come back to; the first page where it cannot be asked again."""
-    if request.method != "GET":
+    """The path and query of `request`, to come back to; every form but one has its page at its own address."""
+    if request.url.path == SIGN_OUT:
         return "/"
     query = request.url.query
     return path_or_home(f"{request.url.path}?{query}" if query else request.url.path)
+
+
+def let_forms_lead_to(request: Request, address: str) -> None:
+    """Let the answer to a form of this page send the browser on to `address`; browsers check that too.
+
+    Raises:
+        ValueError: its origin is not one that can stand in a policy.
+    """
+    parts = urlsplit(address)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    if not _ORIGIN.fullmatch(origin):
+        raise ValueError("not an address that a browser can be sent to")
+    request.scope.setdefault("state", {}).setdefault(_TARGETS, []).append(origin)
 
 
 class SecurityHeaders:
@@ -35,11 +53,8 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp, *, issuer: str, is_secure: bool) -> None:
         self._app = app
+        self._issuer = issuer
         self._headers = {
-            "Content-Security-Policy": (
-                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-                f"form-action 'self' {issuer}; frame-ancestors 'none'; base-uri 'none'"
-            ),
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "no-referrer",
             "Cross-Origin-Opener-Policy": "same-origin",
@@ -58,8 +73,16 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(self._headers)
+                headers["Content-Security-Policy"] = self._policy(scope.get("state", {}).get(_TARGETS, []))
                 is_file = scope["path"].startswith(_STATIC) and message["status"] < 400
                 headers["Cache-Control"] = "public, max-age=86400" if is_file else "no-store"
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+    def _policy(self, form_targets: list[str]) -> str:
+        targets = " ".join(["'self'", self._issuer, *form_targets])
+        return (
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+            f"form-action {targets}; frame-ancestors 'none'; base-uri 'none'"
+        )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import json
 import secrets
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from enum import StrEnum
+from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -20,6 +22,14 @@ from services.portal import store
 
 SIGN_IN_LASTS: Final = timedelta(minutes=10)
 _NONCE_BYTES: Final = 12
+
+
+class Role(StrEnum):
+    """What somebody may be here; the first one that they have says what they see first."""
+
+    OPERATOR = "operator"
+    HOLDER = "holder"
+    NET_USER = "net_user"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +44,17 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Viewer:
-    """A signed-in person as a page needs them; `form_token` proves that a form came from one of our pages."""
+    """A signed-in person as a page needs them; `form_token` proves that a form came from one of our pages.
+
+    `person_ref` and `kbo` (the enterprise they act for) are empty where the token says nothing.
+    """
 
     name: str
-    token: str
-    form_token: str
+    token: str = field(repr=False)
+    form_token: str = field(repr=False)
+    roles: tuple[Role, ...] = ()
+    person_ref: str = field(default="", repr=False)
+    kbo: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,14 +113,14 @@ class Sessions:
         row = await asyncio.to_thread(find)
         if row is None:
             return None
-        return Viewer(name=row.name, token=_open(session_id, row.sealed_token), form_token=form_token(session_id))
+        return _viewer(row.name, _open(session_id, row.sealed_token), session_id)
 
     async def end(self, session_id: str) -> None:
-        """Forget a session."""
+        """Forget a session, and all that ended by themselves."""
 
         def remove() -> None:
             with self._engine.begin() as tx:
-                store.remove_session(tx, _hash(session_id))
+                store.remove_session(tx, _hash(session_id), now=self._now())
 
         await asyncio.to_thread(remove)
 
@@ -144,6 +160,30 @@ class Sessions:
 def form_token(session_id: str) -> str:
     """What each form of a session carries; nobody can make it without the session's id."""
     return hmac.new(session_id.encode(), b"form", hashlib.sha256).hexdigest()
+
+
+def _viewer(name: str, token: str, session_id: str) -> Viewer:
+    claims = _claims(token)
+    given = claims.get("roles")
+    person_ref, kbo = (str(claims.get(claim) or "") for claim in ("person_ref", "kbo"))
+    return Viewer(
+        name=name,
+        token=token,
+        form_token=form_token(session_id),
+        roles=tuple(role for role in Role if isinstance(given, list) and role.value in given),
+        person_ref=person_ref,
+        kbo=kbo,
+    )
+
+
+def _claims(token: str) -> dict[str, Any]:
+    """The claims of a token that was verified when its person signed in, and sealed since; empty where unreadable."""
+    try:
+        payload = token.split(".")[1]
+        claims = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (ValueError, IndexError):
+        return {}
+    return claims if isinstance(claims, dict) else {}
 
 
 def _hash(secret: str) -> bytes:

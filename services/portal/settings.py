@@ -10,7 +10,9 @@ from eventlog.settings import Settings
 class PortalSettings(Settings):
     """Settings of the portal beside those that every service has.
 
-    `oidc_issuer` signs people in (OpenID Connect, discovered from its address); `export_url` answers for readings.
+    `oidc_issuer` signs people in (OpenID Connect, discovered from its address); `export_url` answers for readings,
+    `mandate_url` for who may read them, `register_url` for whose points are whose; `token_url` gives the portal's own
+    tokens.
     """
 
     oidc_issuer: str = ""

@@ -9,7 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Column, Connection, DateTime, Index, LargeBinary, MetaData, String, Table, delete, insert, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    DateTime,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    delete,
+    insert,
+    or_,
+    select,
+)
 
 metadata = MetaData()
 
@@ -88,9 +101,9 @@ def find_session(tx: Connection, id_hash: bytes, *, now: datetime) -> SessionRow
     return None if found is None else SessionRow(**found._mapping)
 
 
-def remove_session(tx: Connection, id_hash: bytes) -> None:
-    """Forget the session of that hash."""
-    tx.execute(delete(session).where(session.c.id_hash == id_hash))
+def remove_session(tx: Connection, id_hash: bytes, *, now: datetime) -> None:
+    """Forget the session of that hash, and those that have ended by themselves."""
+    tx.execute(delete(session).where(or_(session.c.id_hash == id_hash, session.c.expires_at <= now)))
 
 
 def add_sign_in(tx: Connection, row: SignInRow) -> None:

@@ -98,9 +98,14 @@ class Wording:
 
 @cache
 def wording(language: Language) -> Wording:
-    """The wording of `language`."""
-    content = tomllib.loads((_TEXTS / f"{language}.toml").read_text(encoding="utf-8"))
-    return Wording(language=language, texts=content.pop("text"), shape=content)
+    """The wording of `language`: how it writes and what it says about points, and what it says to people."""
+    content = _read(f"{language}.toml")
+    texts = {**content.pop("text"), **_read(f"{language}_people.toml")}
+    return Wording(language=language, texts=texts, shape=content)
+
+
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads((_TEXTS / name).read_text(encoding="utf-8"))
 
 
 def choose_language(chosen: str | None, accepted: str) -> Language:

@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from services.portal.exports import Export, ExportAway, NoData, NotAllowed, TokenRefused
+from services.portal.exports import Export, NoData
+from services.portal.neighbours import NotAllowed, ServiceAway, TokenRefused
 from services.portal.periods import Period, View
 from services.portal.rendering import STATIC, ean_groups, static_address
 from services.portal.security import SecurityHeaders, is_local_path, path_or_home
@@ -94,9 +95,9 @@ async def export_that_answers(status: int, body: bytes = b"") -> AsyncIterator[t
     [
         (401, TokenRefused),
         (403, NotAllowed),
-        (429, ExportAway),
-        (500, ExportAway),
-        (503, ExportAway),
+        (429, ServiceAway),
+        (500, ServiceAway),
+        (503, ServiceAway),
         (400, RuntimeError),
     ],
 )
@@ -137,11 +138,11 @@ async def test_export_is_asked_with_the_token_of_the_person_and_its_file_is_pass
 
 async def test_an_answer_in_a_foreign_shape_is_export_being_away() -> None:
     async with export_that_answers(200, b"<html>") as (export, _):
-        with pytest.raises(ExportAway):
+        with pytest.raises(ServiceAway):
             await export.points("token")
 
 
 async def test_export_without_an_address_is_away() -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
-        with pytest.raises(ExportAway):
+        with pytest.raises(ServiceAway):
             await Export(client, "http://127.0.0.1:9").points("token")
