@@ -15,10 +15,10 @@ class DataDelivered(Event):
     """Informative data of one point left, or an empty answer did; one entry of the point's ledger.
 
     `channel` says the way out (`operator`, `api`, `portal`, `file`); `recipient` is the id of who got it, never a
-    name: of a holder its KBO number. `first_day` and `last_day` (inclusive, local days; gas: gas days) are what was asked
-    for; `value_count` is how many values left (0: an empty answer). `delivered_at` is UTC. `previous_hash` and `hash`
-    (hex SHA-256) chain the entries of one ledger: `hash` covers all other fields; the first entry's `previous_hash` is
-    64 zeros. `mandate_ids` are the mandates it left under; none for an operator and for a net user's own readings.
+    name: of a holder its KBO number. `first_day` and `last_day` (inclusive, local days; gas: gas days) are what was
+    asked for; `value_count` is how many values left (0: an empty answer). `delivered_at` is UTC. `previous_hash` and
+    `hash` (hex SHA-256) chain the entries of one ledger: `hash` covers all other fields; the first entry's
+    `previous_hash` is 64 zeros. `mandate_ids` are the mandates it left under; none for an operator and for a net user's own readings.
     """
 
     exchange_id: UUID

@@ -15,8 +15,8 @@ class ReadingsRecorded(Event):
 
     `values` holds little-endian int32, one per slice from `first_slice` on, in the channel's stored unit
     (Wh, varh, dm³, W); -2147483648 is missing. `quality` and `gas_factor` are run-length: code, count, code, count, ...
-    (codes of `market.quality`); `gas_factor` is empty where the channel has none. `day` is the local day (gas: gas day);
-    a monthly slice carries the first day of its month. `source_at` (UTC) and `source_sequence` order competing
+    (codes of `market.quality`); `gas_factor` is empty where the channel has none. `day` is the local day (gas: gas
+    day); a monthly slice carries the first day of its month. `source_at` (UTC) and `source_sequence` order competing
     messages. `meter_id` is "" for a point measured as a whole. `meter_kind` is a name of `market.channel.MeterKind`
     and `channel` one of `market.channel.BY_NAME`. With `withdraws` the slices named become missing; `values` are then
     all missing.
