@@ -18,7 +18,8 @@ class DataDelivered(Event):
     name: of a holder its KBO number. `first_day` and `last_day` (inclusive, local days; gas: gas days) are what was
     asked for; `value_count` is how many values left (0: an empty answer). `delivered_at` is UTC. `previous_hash` and
     `hash` (hex SHA-256) chain the entries of one ledger: `hash` covers all other fields; the first entry's
-    `previous_hash` is 64 zeros. `mandate_ids` are the mandates it left under; none for an operator and for a net user's own readings.
+    `previous_hash` is 64 zeros. `mandate_ids` are the mandates it left under; none for an operator and for a net
+    user's own readings.
     """
 
     exchange_id: UUID
