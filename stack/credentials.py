@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import uuid
 from dataclasses import asdict, dataclass
@@ -12,7 +13,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
+from joserfc.jwk import ECKey
 
+from stack.demo.folk import HOLDERS
 from stack.identity import client_entry
 from stack.state import State, read_json, write_json
 
@@ -41,6 +44,7 @@ MACHINES: dict[str, tuple[str, tuple[str, ...]]] = {
             "metering/receipts.read",
             "export/files.read",
             "export/readings.read",
+            "export/credentials.write",
             "register/access-points.write",
             "mandate/contracts.read",
             "mandate/contracts.write",
@@ -61,6 +65,8 @@ class Secrets:
     oidc_client: str
     session: str
     person_key: str
+    credential_key: str
+    token_keys: str
 
 
 def load_secrets(state: State) -> Secrets:
@@ -73,6 +79,8 @@ def load_secrets(state: State) -> Secrets:
         oidc_client=kept.get("oidc_client") or _random(),
         session=kept.get("session") or _random(),
         person_key=kept.get("person_key") or _random(),
+        credential_key=kept.get("credential_key") or _random(),
+        token_keys=kept.get("token_keys") or _token_keys(),
     )
     if asdict(found) != kept:
         write_json(state.secrets, asdict(found))
@@ -86,12 +94,14 @@ def identity_clients(found: Secrets) -> list[dict[str, Any]]:
     return services + machines
 
 
-def write_credentials(state: State, found: Secrets, *, token_url: str, sign_ins: list[dict[str, Any]]) -> None:
+def write_credentials(
+    state: State, found: Secrets, *, token_url: str, export_url: str, sign_ins: list[dict[str, Any]]
+) -> None:
     """Write `credentials.json`: a holder in each environment (made once), the demo machines, the portal's sign-ins."""
     kept = read_json(state.credentials) or {}
     document = {
-        "live": kept.get("live") or _holder("live"),
-        "sandbox": kept.get("sandbox") or _holder("sandbox"),
+        "live": _placed(kept.get("live") or make_holder("live"), f"{export_url}/esco-live/v3", export_url),
+        "sandbox": _placed(kept.get("sandbox") or make_holder("sandbox"), f"{export_url}/esco-sbx/v3", export_url),
         "publisher": _machine("demo-publisher", found, token_url),
         "access_holder": _machine("demo-access-holder", found, token_url),
         "operator": _machine("kwartier", found, token_url),
@@ -101,8 +111,20 @@ def write_credentials(state: State, found: Secrets, *, token_url: str, sign_ins:
         write_json(state.credentials, document)
 
 
+def _token_keys() -> str:
+    """Return a new key for export's tokens, as the JWKS document that its setting takes."""
+    key = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, private=True, auto_kid=True)
+    return json.dumps({"keys": [key.as_dict(private=True)]})
+
+
 def _random() -> str:
     return secrets.token_urlsafe(32)
+
+
+def _placed(holder: dict[str, Any], base_url: str, export_url: str) -> dict[str, Any]:
+    """Return a holder's credentials with the addresses they are good at."""
+    token_url = f"{export_url}/{holder['tenant_id']}/oauth2/v2.0/token"
+    return {"holder_kbo": HOLDERS[0].kbo, **holder, "base_url": base_url, "token_url": token_url}
 
 
 def _machine(client_id: str, found: Secrets, token_url: str) -> dict[str, str]:
@@ -111,7 +133,7 @@ def _machine(client_id: str, found: Secrets, token_url: str) -> dict[str, str]:
     return {"client_id": client_id, "client_secret": secret, "scope": " ".join(scopes), "token_url": token_url}
 
 
-def _holder(environment: str) -> dict[str, Any]:
+def make_holder(environment: str) -> dict[str, Any]:
     """Return a demo holder's credentials; the certificate is self-signed, its thumbprint the SHA-1 of its DER form."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Kwartier demo holder ({environment})")])

@@ -27,7 +27,7 @@ SERVICE_PROCESSES: dict[str, tuple[str, tuple[str, ...]]] = {
     "mandate": ("mandate", ("api", "relay", "policy", "timer")),
     "metering": ("metering", ("api", "relay")),
     "metering-project": ("metering", ("project",)),
-    "export": ("export", ("api", "relay")),
+    "export": ("export", ("api", "relay", "project")),
     "portal": ("portal", ("api",)),
 }
 
@@ -129,6 +129,11 @@ class Layout:
             environment["REGISTER_PERSON_KEY"] = self.secrets.person_key
         if service == "mandate":
             environment["ALLOWS_LOOPBACK_RETURNS"] = "true"  # a demo holder's pages are on this machine
+        if service == "export":
+            environment |= {
+                "TOKEN_SIGNING_KEYS": self.secrets.token_keys,
+                "CREDENTIAL_KEY": self.secrets.credential_key,
+            }
         if service == "portal":
             environment |= {
                 "OIDC_ISSUER": self.url("oidc"),

@@ -13,6 +13,7 @@ from psycopg import sql
 
 from eventlog.topics import TopicDiffers, create_topics
 from stack.credentials import identity_clients, load_secrets, write_credentials
+from stack.holders import admit
 from stack.layout import DATABASE, SERVICE_PROCESSES, Layout, elsewhere, needed_ports
 from stack.people import DEMO_PEOPLE
 from stack.ports import choose_ports
@@ -65,7 +66,13 @@ def start(layout: Layout, supervisor: Supervisor) -> None:
         Problem: a part does not start, or a server that runs elsewhere refuses.
     """
     layout.state.endpoints.unlink(missing_ok=True)
-    write_credentials(layout.state, layout.secrets, token_url=layout.token_url, sign_ins=_sign_ins(layout))
+    write_credentials(
+        layout.state,
+        layout.secrets,
+        token_url=layout.token_url,
+        export_url=layout.url("export"),
+        sign_ins=_sign_ins(layout),
+    )
     layout.clients_file.parent.mkdir(exist_ok=True)
     write_json(layout.clients_file, identity_clients(layout.secrets))
     servers = [server for server in (layout.kafka, layout.postgres) if server is not None]
@@ -74,6 +81,8 @@ def start(layout: Layout, supervisor: Supervisor) -> None:
     _make_schemas(layout)
     _make_topics(layout)
     supervisor.start(layout.services())
+    supervisor.report("letting the first holder in")
+    admit(endpoints(layout), read_json(layout.state.credentials))
     write_json(layout.state.endpoints, endpoints(layout))
 
 

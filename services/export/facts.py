@@ -22,6 +22,11 @@ from services.export.domain.permissions import (
     SubHeadPoint,
 )
 
+PERMISSION: Final = "permission"
+OCCUPANCY: Final = "occupancy"
+MANDATE_EVENTS: Final = "mandate-events"
+REGISTER_EVENTS: Final = "register-events"
+
 Checkpoints = Mapping[str, Mapping[int, int]]
 """The next offset of each partition, by topic, of the projections that access is decided by."""
 
@@ -31,13 +36,13 @@ _HOLD: Final = text(
     "select pg_advisory_xact_lock_shared(hashtextextended('permissions of ' || current_schema() || ' ' || each, 0)) "
     "from (select unnest(cast(:partitions as text[])) as each order by 1) as held"
 )
-_CHECKPOINTS: Final = (
+CHECKPOINTS: Final = (
     "(select coalesce(json_agg(json_build_array(topic, partition, next_offset)), '[]') from checkpoint "
     "where projection in ('permission', 'occupancy')) as checkpoints"
 )
 _POINT: Final = text(
     f"""
-    select {_CHECKPOINTS},
+    select {CHECKPOINTS},
       (select energy from access_point where ean = :ean) as energy,
       (select coalesce(json_agg(x order by allocation_point_id), '[]') from allocation_point x where ean = :ean)
         as allocation_points,

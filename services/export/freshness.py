@@ -15,8 +15,7 @@ from aiokafka.errors import KafkaError
 from eventlog.codec import Undecodable
 from eventlog.marks import MARKS_TOPIC, Mark, decode_mark
 from eventlog.problems import Problem
-from services.export.facts import Checkpoints
-from services.export.projector import MANDATE_EVENTS, REGISTER_EVENTS
+from services.export.facts import MANDATE_EVENTS, REGISTER_EVENTS, Checkpoints
 
 TOPICS: Final = (MANDATE_EVENTS, REGISTER_EVENTS)
 _KEPT: Final = 120

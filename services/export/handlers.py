@@ -7,23 +7,30 @@ from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from eventlog import event_store
-from eventlog.events import DataDelivered
+from eventlog.events import DataDelivered, DataRefused
 from eventlog.problems import Problem
 from market.channel import Energy
 from services.export.domain.assembly import assemble, whole_months
-from services.export.domain.ledger import Delivery, enter, stream_of
+from services.export.domain.ledger import Delivery, Refusal, enter, holder_stream_of, refuse, stream_of
 from services.export.domain.question import Found, Question
 from services.export.domain.series import Block, Granularity, Series
 from services.export.metering_client import MeteringClient
-from services.export.store import lock_ledger, newest_entry
+from services.export.store import lock_ledger, newest_entry, newest_refusal
 
 _FOR_OTHER_ENERGY = {
     (Energy.GAS, Granularity.QUARTER): "this is a gas point: ask for granularity hour",
     (Energy.ELECTRICITY, Granularity.HOUR): "this is an electricity point: ask for granularity quarter",
 }
+
+
+class NoData(Problem):
+    """There is nothing to deliver: 404, the same words whatever the reason."""
+
+    def __init__(self) -> None:
+        super().__init__(404, "NoData", "there are no readings for this point in this period")
 
 
 class WrongGranularity(Problem):
@@ -67,17 +74,39 @@ def _assemble(blocks: list[Block], question: Question, today: date) -> list[Seri
 
 def write_in_ledger(engine: Engine, delivery: Delivery, *, correlation_id: UUID) -> DataDelivered:
     """Append `delivery` to the ledger of its point and return the entry; what it names may leave after that."""
-    stream = stream_of(delivery.ean)
     with engine.begin() as tx:
-        lock_ledger(tx, stream)
-        newest, version = newest_entry(tx, stream)
-        entry = enter(delivery, newest)
-        event_store.append(
-            tx,
-            stream,
-            [entry],
-            expected_version=version,
-            correlation_id=correlation_id,
-            recorded_at=delivery.delivered_at,
-        )
+        return enter_delivery(tx, delivery, correlation_id=correlation_id)
+
+
+def enter_delivery(tx: Connection, delivery: Delivery, *, correlation_id: UUID) -> DataDelivered:
+    """Append `delivery` to the ledger of its point within `tx`, and return the entry."""
+    stream = stream_of(delivery.ean)
+    lock_ledger(tx, stream)
+    newest, version = newest_entry(tx, stream)
+    entry = enter(delivery, newest)
+    event_store.append(
+        tx,
+        stream,
+        [entry],
+        expected_version=version,
+        correlation_id=correlation_id,
+        recorded_at=delivery.delivered_at,
+    )
+    return entry
+
+
+def enter_refusal(tx: Connection, refusal: Refusal, *, correlation_id: UUID) -> DataRefused:
+    """Append `refusal` to the holder's own ledger within `tx`, and return the entry."""
+    stream = holder_stream_of(refusal.holder_kbo)
+    lock_ledger(tx, stream)
+    newest, version = newest_refusal(tx, stream)
+    entry = refuse(refusal, newest)
+    event_store.append(
+        tx,
+        stream,
+        [entry],
+        expected_version=version,
+        correlation_id=correlation_id,
+        recorded_at=refusal.refused_at,
+    )
     return entry

@@ -6,12 +6,13 @@ import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from fastapi import Request
 from sqlalchemy import Engine
 
+from eventlog.problems import Problem
 from eventlog.trust import NotAllowed, NotAuthenticated
 from market.local_time import BRUSSELS
 from services.export.credentials import Environment, Standing, find_standing, hmac_of
@@ -20,6 +21,7 @@ from services.export.tokens import TokenSigner
 
 KEY_HEADER: Final = "Ocp-Apim-Subscription-Key"
 _KEY_LENGTH_LIMIT: Final = 256
+_NEW: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +67,18 @@ class Holders:
         return _in_force(standing, now)
 
 
+class NotKnownYet(Problem):
+    """The client is new, and its contract was not told here yet: 503, for a client takes 403 for a revoked right."""
+
+    def __init__(self) -> None:
+        message = "this client was let in just now; try again"
+        super().__init__(503, "NotKnownYet", message, headers={"Retry-After": "1"})
+
+
 def _in_force(standing: Standing, now: datetime) -> Holder:
     credential, contract = standing.credential, standing.contract
+    if contract is None and now - credential.issued_at < _NEW:
+        raise NotKnownYet
     is_own = contract is not None and contract.holder_kbo == credential.holder_kbo
     if contract is None or not is_own or not contract.is_in_force(now.astimezone(BRUSSELS).date()):
         raise NotAllowed

@@ -9,7 +9,8 @@ from eventlog.probes import ProjectionStatus, projection_status, unready_project
 from eventlog.process import Task
 from eventlog.projection import EventProjection
 from eventlog.topics import load_topics
-from services.export.projector import MANDATE_EVENTS, REGISTER_EVENTS, occupancy_projection, permission_projection
+from services.export.facts import MANDATE_EVENTS, REGISTER_EVENTS
+from services.export.projector import occupancy_projection, permission_projection
 from services.export.settings import ExportSettings
 
 _RUN_RECORDS = 200  # a run keeps answers about its points waiting

@@ -6,7 +6,7 @@ Both projections halt at an event that they cannot use: whoever may not be told 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, and_, func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -30,7 +30,7 @@ from eventlog.events import (
     SubHeadPointAdded,
 )
 from eventlog.projection import EventProjection
-from services.export.facts import lock_permissions
+from services.export.facts import MANDATE_EVENTS, OCCUPANCY, PERMISSION, REGISTER_EVENTS, lock_permissions
 from services.export.tables import (
     access_point,
     allocation_point,
@@ -40,11 +40,6 @@ from services.export.tables import (
     occupancy,
     sub_head_point,
 )
-
-PERMISSION: Final = "permission"
-OCCUPANCY: Final = "occupancy"
-MANDATE_EVENTS: Final = "mandate-events"
-REGISTER_EVENTS: Final = "register-events"
 
 
 def permission_projection(engine: Engine, partition_count: int) -> EventProjection:

@@ -1,11 +1,11 @@
-"""Every SQL statement of export: the ledger, which is streams of the event table."""
+"""The ledgers, which are streams of the event table."""
 
 from __future__ import annotations
 
 from sqlalchemy import Connection, func, select
 
 from eventlog.codec import decode
-from eventlog.events import DataDelivered
+from eventlog.events import DataDelivered, DataRefused, Event
 from eventlog.tables import event
 
 
@@ -15,16 +15,26 @@ def lock_ledger(tx: Connection, stream_id: str) -> None:
 
 
 def newest_entry(tx: Connection, stream_id: str) -> tuple[DataDelivered | None, int]:
-    """Return the last entry of a ledger and its version; None and 0 for an empty ledger."""
+    """Return the last entry of a point's ledger and its version; None and 0 for an empty one."""
+    entry, version = _newest(tx, stream_id)
+    if entry is not None and not isinstance(entry, DataDelivered):
+        raise TypeError(f"{type(entry).__name__} in a ledger")
+    return entry, version
+
+
+def newest_refusal(tx: Connection, stream_id: str) -> tuple[DataRefused | None, int]:
+    """Return the last entry of a holder's ledger and its version; None and 0 for an empty one."""
+    entry, version = _newest(tx, stream_id)
+    if entry is not None and not isinstance(entry, DataRefused):
+        raise TypeError(f"{type(entry).__name__} in a holder's ledger")
+    return entry, version
+
+
+def _newest(tx: Connection, stream_id: str) -> tuple[Event | None, int]:
     row = tx.execute(
         select(event.c.payload, event.c.stream_version)
         .where(event.c.stream_id == stream_id)
         .order_by(event.c.stream_version.desc())
         .limit(1)
     ).one_or_none()
-    if row is None:
-        return None, 0
-    entry = decode(row.payload)
-    if not isinstance(entry, DataDelivered):
-        raise TypeError(f"{type(entry).__name__} in a ledger")
-    return entry, row.stream_version
+    return (None, 0) if row is None else (decode(row.payload), row.stream_version)

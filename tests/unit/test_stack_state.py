@@ -16,6 +16,7 @@ from stack.problem import Problem
 from stack.state import State
 
 TOKEN_URL = "http://127.0.0.1:8406/token"
+EXPORT_URL = "http://127.0.0.1:8404"
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_secrets_are_random_and_stay_the_same(state: State, tmp_path: Path) -> N
 
 
 def test_the_credentials_file_holds_a_holder_per_environment_whose_key_fits_the_thumbprint(state: State) -> None:
-    write_credentials(state, load_secrets(state), token_url=TOKEN_URL, sign_ins=[])
+    write_credentials(state, load_secrets(state), token_url=TOKEN_URL, export_url=EXPORT_URL, sign_ins=[])
 
     document = json.loads(state.credentials.read_text())
     assert state.credentials.stat().st_mode & 0o777 == 0o600
@@ -93,10 +94,12 @@ def test_the_credentials_file_holds_a_holder_per_environment_whose_key_fits_the_
 
 
 def test_the_holder_stays_the_same_when_written_again(state: State) -> None:
-    write_credentials(state, load_secrets(state), token_url=TOKEN_URL, sign_ins=[])
+    write_credentials(state, load_secrets(state), token_url=TOKEN_URL, export_url=EXPORT_URL, sign_ins=[])
     before = json.loads(state.credentials.read_text())["live"]
 
-    write_credentials(state, load_secrets(state), token_url="http://127.0.0.1:9/token", sign_ins=[])
+    write_credentials(
+        state, load_secrets(state), token_url="http://127.0.0.1:9/token", export_url=EXPORT_URL, sign_ins=[]
+    )
 
     assert json.loads(state.credentials.read_text())["live"] == before
 
