@@ -64,11 +64,13 @@ def portal_file_name(
     language: Language,
     first_day: date,
     last_day: date,
+    extension: str = "csv",
 ) -> str:
     """The name of a file of `granularity` (quarter, hour, day, month or month-total); days are inclusive."""
     kind = _DIGITAL[language] if meter_kind is not MeterKind.AMR else _AMR[language][_amr_place(directions)]
     energy_name = _ENERGY[language][energy]
-    return f"{kind}_{energy_name}_{ean}_{first_day:%Y%m%d}_{last_day:%Y%m%d}_{_ROWS[language][granularity]}.csv"
+    rows = _ROWS[language][granularity]
+    return f"{kind}_{energy_name}_{ean}_{first_day:%Y%m%d}_{last_day:%Y%m%d}_{rows}.{extension}"
 
 
 def _amr_place(directions: Collection[Direction]) -> int:

@@ -19,14 +19,13 @@ from market.local_time import BRUSSELS
 from market.portal_words import Language
 from services.export.domain.ledger import Delivery
 from services.export.domain.question import Found, Question
-from services.export.files.portal_csv import file_name, write_portal_csv
 from services.export.handlers import find, write_in_ledger
 from services.export.metering_client import MeteringClient
+from services.export.portal_files import MEDIA_TYPES, Format, PortalFile
 from services.export.questions import asked_by_query
 from services.export.readings_json import write_points, write_readings
 from services.export.settings import ExportSettings
 
-_CSV: Final = "text/csv; charset=utf-8"
 _JSON: Final = "application/json; charset=utf-8"
 _ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     400: {"model": ErrorBody, "description": "The request is not valid; `ValidationErrorMessages` says why."},
@@ -36,7 +35,10 @@ _ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     503: {"model": ErrorBody, "description": "Metering or the ledger is away; try again after `Retry-After` seconds."},
 }
 _READINGS: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {_JSON: {}}}, **_ERRORS}
-_FILE: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {_CSV: {}}, "description": "The file."}, **_ERRORS}
+_FILE: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {media_type: {} for media_type in MEDIA_TYPES.values()}, "description": "The file."},
+    **_ERRORS,
+}
 
 
 class NoData(Problem):
@@ -114,13 +116,14 @@ def create_api(
     reads_files = Depends(require(authenticator, roles=("operator",), scope="files.read"))
     reads_readings = Depends(require(authenticator, roles=("operator",), scope="readings.read"))
 
-    @app.get("/files/portal-csv", responses=_FILE, response_class=Response)
-    async def portal_csv(
-        caller: Caller = reads_files, question: Question = asked, lang: Language = Language.NL
+    @app.get("/files/portal-{file_format}", responses=_FILE, response_class=Response)
+    async def portal_file(
+        file_format: Format, caller: Caller = reads_files, question: Question = asked, lang: Language = Language.NL
     ) -> Response:
-        """The portal's file of one point, days inclusive."""
-        found, body = await delivering.deliver(question, caller, lambda found: _portal_csv(found, lang))
-        return Response(body, media_type=_CSV, headers=_attachment(_name(found, lang)))
+        """The portal's file of one point, days inclusive; the same rows in every format."""
+        file = PortalFile(file_format, lang)
+        found, body = await delivering.deliver(question, caller, file.encode)
+        return Response(body, media_type=MEDIA_TYPES[file_format], headers=_attachment(file.name(found)))
 
     @app.get("/readings", responses=_READINGS, response_class=Response)
     async def readings(caller: Caller = reads_readings, question: Question = asked) -> Response:
@@ -138,32 +141,6 @@ def create_api(
 
 def _readings(found: Found) -> tuple[bytes, int]:
     return write_readings(found), sum(series.present for series in found.series)
-
-
-def _portal_csv(found: Found, language: Language) -> tuple[bytes, int]:
-    last_day = found.question.last_day
-    body = write_portal_csv(
-        found.series, ean=found.question.ean, energy=found.energy, language=language, last_day=last_day
-    )
-    leaving = sum(
-        entry.value is not None and entry.start.astimezone(BRUSSELS).date() <= last_day
-        for series in found.series
-        for entry in series.slices
-    )
-    return body, leaving
-
-
-def _name(found: Found, language: Language) -> str:
-    question = found.question
-    return file_name(
-        found.series,
-        ean=question.ean,
-        energy=found.energy,
-        language=language,
-        granularity=question.granularity,
-        first_day=question.first_day,
-        last_day=question.last_day,
-    )
 
 
 def _attachment(name: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from stack.problem import Problem
 from stack.running import call, operator_token, read_endpoints, told_reason
 
 GRANULARITIES = ("quarter", "hour", "day", "month", "month-total")
+FORMATS = ("csv", "xlsx", "parquet")
 DIRECTIONS = ("offtake", "injection", "production", "auxiliary")
 
 
@@ -32,7 +33,7 @@ def add(subparsers: Any) -> argparse.ArgumentParser:
     own.add_argument("--granularity", required=True, choices=GRANULARITIES)
     own.add_argument("--lang", choices=("nl", "en", "fr"), default="nl", help="default: nl")
     own.add_argument("--direction", help=f"one of {', '.join(DIRECTIONS)}, ... (default: all)")
-    own.add_argument("--format", choices=("csv",), default="csv", help="default: csv")
+    own.add_argument("--format", choices=FORMATS, default="csv", help="default: csv")
     own.add_argument("--out", metavar="FILE", help="default: the name the portal gives it; - for standard output")
     return own
 
@@ -52,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if response.status_code != httpx.codes.OK:
         raise Problem(told_reason(response), exit_code=_exit_code(response))
-    _write(response, arguments.out)
+    _write(response, arguments.out, arguments.format)
     return 0
 
 
@@ -72,11 +73,11 @@ def _exit_code(response: httpx.Response) -> int:
     return 2 if response.status_code in {httpx.codes.BAD_REQUEST, httpx.codes.UNPROCESSABLE_ENTITY} else 1
 
 
-def _write(response: httpx.Response, out: str | None) -> None:
+def _write(response: httpx.Response, out: str | None, extension: str) -> None:
     if out == "-":
         sys.stdout.buffer.write(response.content)
         return
-    path = Path(out or _offered_name(response))
+    path = Path(out or _offered_name(response, extension))
     try:
         path.write_bytes(response.content)
     except OSError as error:
@@ -84,10 +85,10 @@ def _write(response: httpx.Response, out: str | None) -> None:
     print(path)
 
 
-def _offered_name(response: httpx.Response) -> str:
+def _offered_name(response: httpx.Response, extension: str) -> str:
     """Return the file name of Content-Disposition, without any folder in it."""
     found = re.search(r'filename="?([^";]+)"?', response.headers.get("content-disposition", ""))
-    return Path(found.group(1)).name if found else "kwartier.csv"
+    return Path(found.group(1)).name if found else f"kwartier.{extension}"
 
 
 def _day(text: str) -> date:

@@ -162,7 +162,7 @@ async def test_the_answer_does_not_leave_when_the_ledger_cannot_be_written(
 async def test_the_api_describes_itself(engine: Engine, settings: ExportSettings) -> None:
     async with export(engine, settings, "http://metering.test", saying(503, b"")) as client:
         document = (await client.get("/openapi.json")).json()
-    operation = document["paths"]["/files/portal-csv"]["get"]
+    operation = document["paths"]["/files/portal-{file_format}"]["get"]
     assert {parameter["name"] for parameter in operation["parameters"]} == {
         "ean",
         "from",
@@ -170,5 +170,6 @@ async def test_the_api_describes_itself(engine: Engine, settings: ExportSettings
         "granularity",
         "direction",
         "lang",
+        "file_format",
     }
     assert {"200", "400", "401", "403", "404", "503"} <= set(operation["responses"])

@@ -121,6 +121,40 @@ def test_each_download_is_an_entry_of_the_ledger(platform: Running, operator: ht
     assert verify(after) == len(after)
 
 
+@pytest.mark.parametrize(
+    ("file_format", "media_type", "magic"),
+    [
+        ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", b"PK\x03\x04"),
+        ("parquet", "application/vnd.apache.parquet", b"PAR1"),
+    ],
+)
+def test_workbook_and_parquet_leave_as_the_csv_does(
+    platform: Running, operator: httpx.Client, file_format: str, media_type: str, magic: bytes
+) -> None:
+    query = {"ean": HOUSE, "from": "2026-10-25", "to": "2026-10-25", "granularity": "quarter"}
+    assert operator.get("/files/portal-csv", params=query).status_code == 200
+    answer = operator.get(f"/files/portal-{file_format}", params=query)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, media_type)
+    name = f"Verbruikshistoriek_elektriciteit_{HOUSE}_20261025_20261025_kwartiertotalen.{file_format}"
+    assert f'filename="{name}"' in answer.headers["Content-Disposition"]
+    assert answer.content.startswith(magic)
+    assert operator.get(f"/files/portal-{file_format}", params=query).content == answer.content
+    first, second, third = ledger(platform, HOUSE)[-3:]
+    assert (first.value_count, first.granularity, first.channel) == (198, "quarter", "operator")
+    assert {(entry.value_count, entry.granularity, entry.channel) for entry in (second, third)} == {
+        (198, "quarter", "operator")
+    }
+
+
+def test_a_format_that_there_is_not_is_refused(operator: httpx.Client) -> None:
+    query = {"ean": HOUSE, "from": "2026-10-25", "to": "2026-10-25", "granularity": "quarter"}
+    answer = operator.get("/files/portal-pdf", params=query)
+    assert (answer.status_code, answer.json()["ValidationErrorMessages"]) == (
+        400,
+        ["file_format: Input should be 'csv', 'xlsx' or 'parquet'"],
+    )
+
+
 async def test_the_ledger_is_published_under_the_point(
     platform: Running, operator: httpx.Client, kafka_bootstrap: str
 ) -> None:
