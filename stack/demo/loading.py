@@ -6,25 +6,30 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 from market.local_time import BRUSSELS
+from stack.demo.consenting import consent_to_all, readable
 from stack.demo.doors import Doors, Machine
-from stack.demo.marker import Marker, begin
-from stack.demo.plan import Plan, make_plan
+from stack.demo.holding import second_holder
+from stack.demo.marker import begin
+from stack.demo.persons import sign_in
+from stack.demo.plan import make_plan
 from stack.demo.publishing import publish
-from stack.demo.settling import settle
+from stack.demo.settling import move_on, settle
+from stack.holders import let_in
 from stack.jars import Report
 from stack.problem import Problem
 from stack.running import read_endpoints
-from stack.state import State, read_json
+from stack.state import State, read_json, write_json
 
 SETTLED: Final = "settled"
 WHOLE: Final = "whole"
 
 
 def load(state: State, report: Report) -> None:
-    """Bring in what is missing of the demo world; returns when all of it can be queried.
+    """Bring in what is missing of the demo world; returns when all of it can be queried. A whole one is left alone.
 
     The first time the world's last day is fixed to yesterday (local); ids follow from it, so nothing comes in twice.
 
@@ -33,24 +38,30 @@ def load(state: State, report: Report) -> None:
     """
     endpoints = read_endpoints(state)
     credentials = read_json(state.credentials)
-    with _alone(state):
+    with _alone(state), Doors(endpoints) as doors:
         marker = begin(state, datetime.now(UTC).astimezone(BRUSSELS).date())
-        bring(make_plan(marker.last_day, seed=marker.seed), marker, endpoints, credentials, report)
-        marker.keep(WHOLE)
-
-
-def bring(plan: Plan, marker: Marker, endpoints: dict[str, Any], credentials: dict[str, Any], report: Report) -> None:
-    """Bring in what the marker does not have yet of `plan`.
-
-    Raises:
-        Problem: a service refuses, or is away for too long.
-    """
-    with Doors(endpoints) as doors:
+        if marker.has(WHOLE):
+            return
+        plan = make_plan(marker.last_day, seed=marker.seed)
         access_holder = Machine(credentials["access_holder"])
         if not marker.has(SETTLED):
             settle(plan, doors, access_holder, report)
             marker.keep(SETTLED)
+        holders = [credentials["live"], second_holder(state)]
+        let_in(holders[1], doors, Machine(credentials["operator"]))
+        consent_to_all(plan, marker, doors, holders, partial(sign_in, endpoints["oidc"]), report)
+        move_on(plan, doors, access_holder)
         publish(plan, marker, doors, Machine(credentials["publisher"]), report)
+        note_readable(state, readable(plan, doors, holders[0], number=0))
+        marker.keep(WHOLE)
+
+
+def note_readable(state: State, eans: list[str]) -> None:
+    """Write into the credentials file which points its live holder may read."""
+    credentials = read_json(state.credentials)
+    if credentials["live"]["eans"] != eans:
+        credentials["live"]["eans"] = eans
+        write_json(state.credentials, credentials)
 
 
 @contextmanager

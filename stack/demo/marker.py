@@ -14,7 +14,8 @@ from stack.state import State, read_json, write_json
 class Marker:
     """What of the world of `seed` and `last_day` is in already; kept in the state's folder after each step.
 
-    `receipts`: partition -> the last offset at which a reading of this world was published.
+    `receipts`: partition -> the last offset at which a reading of this world was published. `notes`: what a step needs
+    in order to be done once only, such as the id of a session.
     """
 
     path: Path
@@ -22,6 +23,7 @@ class Marker:
     last_day: date
     steps: list[str] = field(default_factory=list)
     receipts: dict[int, int] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
 
     def has(self, step: str) -> bool:
         return step in self.steps
@@ -30,8 +32,16 @@ class Marker:
         """Note that `step` is done."""
         if not self.has(step):
             self.steps.append(step)
+        self._write()
+
+    def note(self, name: str, text: str) -> None:
+        """Keep `text` under `name`."""
+        self.notes[name] = text
+        self._write()
+
+    def _write(self) -> None:
         kept = {"seed": self.seed, "last_day": self.last_day.isoformat(), "steps": self.steps}
-        write_json(self.path, {**kept, "receipts": self.receipts}, mode=0o644)
+        write_json(self.path, {**kept, "receipts": self.receipts, "notes": self.notes}, mode=0o644)
 
 
 def path_of(state: State) -> Path:
@@ -44,8 +54,14 @@ def read_marker(state: State) -> Marker | None:
     kept = read_json(path_of(state))
     if kept is None:
         return None
-    receipts = {int(partition): offset for partition, offset in kept["receipts"].items()}
-    return Marker(path_of(state), kept["seed"], date.fromisoformat(kept["last_day"]), kept["steps"], receipts)
+    return Marker(
+        path=path_of(state),
+        seed=kept["seed"],
+        last_day=date.fromisoformat(kept["last_day"]),
+        steps=kept["steps"],
+        receipts={int(partition): offset for partition, offset in kept["receipts"].items()},
+        notes=kept["notes"],
+    )
 
 
 def begin(state: State, today: date) -> Marker:

@@ -11,9 +11,12 @@ import polars as pl
 import pytest
 
 from stack.credentials import write_credentials
-from stack.demo.loading import bring
+from stack.demo.doors import Doors, Machine
 from stack.demo.marker import Marker, begin, path_of, read_marker
 from stack.demo.plan import Plan, make_plan
+from stack.demo.publishing import publish
+from stack.demo.settling import settle
+from stack.jars import Report
 from stack.problem import Problem
 from stack.state import State, read_json, write_json
 from tests.running import Running, running
@@ -35,7 +38,9 @@ def platform(
     folder = tmp_path_factory.mktemp("demo")
     with running(folder, PROCESSES, kafka_bootstrap=kafka_bootstrap, admin_url=postgres_admin_url) as found:
         layout = found.layout
-        write_credentials(layout.state, layout.secrets, token_url=layout.token_url, sign_ins=[])
+        write_credentials(
+            layout.state, layout.secrets, token_url=layout.token_url, export_url=layout.url("export"), sign_ins=[]
+        )
         yield found
 
 
@@ -44,15 +49,28 @@ def small_plan(*places: int) -> Plan:
     return replace(plan, points=tuple(plan.points[place] for place in places))
 
 
-def load(platform: Running, plan: Plan, marker: Marker, *, until: str = "") -> None:
-    """Bring the plan in; with `until`, be interrupted before the step that is reported so."""
+def bring(platform: Running, plan: Plan, marker: Marker, report: Report) -> None:
+    """Bring in the plan's points and readings, as far as the marker does not have them."""
+    credentials = read_json(platform.layout.state.credentials)
+    with Doors({name: platform.layout.url(name) for name in ("register", "metering")}) as doors:
+        if not marker.has("settled"):
+            settle(plan, doors, Machine(credentials["access_holder"]), report)
+            marker.keep("settled")
+        publish(plan, marker, doors, Machine(credentials["publisher"]), report)
+
+
+def until(step: str) -> Report:
+    """Return a report that is interrupted before `step`."""
 
     def report(line: str) -> None:
-        if until and until in line:
+        if step in line:
             raise Interrupted
 
-    endpoints = {name: platform.layout.url(name) for name in ("register", "metering")}
-    bring(plan, marker, endpoints, read_json(platform.layout.state.credentials), report)
+    return report
+
+
+def silent(line: str) -> None:
+    """Take a line of progress."""
 
 
 def blocks(platform: Running, ean: str) -> pl.DataFrame:
@@ -67,13 +85,13 @@ def test_an_interrupted_load_goes_on_where_it_was_and_nothing_comes_twice(platfo
     plan = small_plan(0, 20, 35)  # without sun, with sun, gas; all of them whole
     state = State(tmp_path)
     with pytest.raises(Interrupted):
-        load(platform, plan, begin(state, TODAY), until="part 8 of 20")
+        bring(platform, plan, begin(state, TODAY), until("part 8 of 20"))
     kept = read_json(path_of(state))
     assert kept["steps"] == ["begun", "settled", *(f"readings {number}" for number in range(7))]
     # Cut off after sending and before noting it: the part is sent again.
     write_json(path_of(state), {**kept, "steps": kept["steps"][:-1]})
 
-    load(platform, plan, begin(state, date(2026, 11, 27)))
+    bring(platform, plan, begin(state, date(2026, 11, 27)), silent)
 
     days = {point.ean: blocks(platform, point.ean).group_by("channel").len()["len"].to_list() for point in plan.points}
     assert list(days.values()) == [[400], [400, 400], [399, 399]]
@@ -86,10 +104,9 @@ def test_an_interrupted_load_goes_on_where_it_was_and_nothing_comes_twice(platfo
 def test_loading_what_is_there_already_asks_nothing_but_receipts(platform: Running, tmp_path: Path) -> None:
     plan = small_plan(1)
     marker = begin(State(tmp_path), TODAY)
-    load(platform, plan, marker)
+    bring(platform, plan, marker, silent)
     told: list[str] = []
-    endpoints = {name: platform.layout.url(name) for name in ("register", "metering")}
-    bring(plan, marker, endpoints, read_json(platform.layout.state.credentials), told.append)
+    bring(platform, plan, marker, told.append)
     assert all("storing" in line for line in told)
 
 
@@ -105,15 +122,15 @@ def test_a_service_that_is_away_for_a_while_is_waited_for(platform: Running, tmp
         if "storing, partition 1" in line:
             platform.start_again("metering-project")
 
-    endpoints = {name: platform.layout.url(name) for name in ("register", "metering")}
-    bring(plan, begin(State(tmp_path), TODAY), endpoints, read_json(platform.layout.state.credentials), report)
+    bring(platform, plan, begin(State(tmp_path), TODAY), report)
     assert blocks(platform, plan.points[0].ean).height == 400
 
 
-def test_a_refusal_is_one_line_that_names_the_service(platform: Running, tmp_path: Path) -> None:
-    plan = small_plan(3)
+def test_a_refusal_is_one_line_that_names_the_service(platform: Running) -> None:
     credentials = read_json(platform.layout.state.credentials)
-    credentials["access_holder"] = credentials["publisher"]
-    endpoints = {name: platform.layout.url(name) for name in ("register", "metering")}
-    with pytest.raises(Problem, match=r"no token for register/access-points.write"):
-        bring(plan, begin(State(tmp_path), TODAY), endpoints, credentials, lambda _: None)
+    with Doors({"register": platform.layout.url("register")}) as doors:
+        with pytest.raises(Problem, match=r"no token for register/access-points.write"):
+            settle(small_plan(3), doors, Machine(credentials["publisher"]), silent)
+        token = platform.headers("demo-access-holder", "register/access-points.write")["Authorization"].split()[1]
+        with pytest.raises(Problem, match="register refuses access-points: the request is not valid"):
+            doors.post("register", "/access-points", token, json={"ean": "1"})
