@@ -187,6 +187,12 @@ def consents(plan: Plan) -> tuple[Consent, ...]:
     )
 
 
+def open_question(plan: Plan) -> Consent:
+    """Return what the second holder asks Chloé, and waits for: a link for whoever looks at the world."""
+    eans = (demo_ean(DIGITAL, 3), demo_ean(GAS, 3))
+    return Consent(net_user=CHLOE, holder=1, reference_number="DEMO-9", data_service_type="VH_kwartier_uur", eans=eans)
+
+
 def _stay(point: DemoPoint, net_user: NetUser, first_on: date | None, last_on: date | None) -> Stay:
     return Stay(
         ean=point.ean,

@@ -12,8 +12,9 @@ from typing import Final
 from market.local_time import BRUSSELS
 from stack.demo.consenting import consent_to_all, readable
 from stack.demo.doors import Doors, Machine
-from stack.demo.holding import second_holder
-from stack.demo.marker import begin
+from stack.demo.folk import open_question
+from stack.demo.holding import open_session, second_holder
+from stack.demo.marker import LINK, begin
 from stack.demo.persons import sign_in
 from stack.demo.plan import make_plan
 from stack.demo.publishing import publish
@@ -52,6 +53,7 @@ def load(state: State, report: Report) -> None:
         consent_to_all(plan, marker, doors, holders, partial(sign_in, endpoints["oidc"]), report)
         move_on(plan, doors, access_holder)
         publish(plan, marker, doors, Machine(credentials["publisher"]), report)
+        marker.note(LINK, open_session(open_question(plan), holders[1], doors))
         note_readable(state, readable(plan, doors, holders[0], number=0))
         marker.keep(WHOLE)
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Final
 
 from stack.demo.plan import SEED
 from stack.state import State, read_json, write_json
+
+LINK: Final = "link"
+"""The note that holds the identifier of a consent link which nobody used yet."""
 
 
 @dataclass(slots=True)

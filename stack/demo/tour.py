@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 from market.channel import Energy, MeterKind, Resolution
 from market.local_time import slice_count
-from stack.demo.marker import read_marker
-from stack.demo.plan import DAY_COUNT, DemoPoint, Plan, make_plan
+from stack.demo.folk import ANOUK, CHLOE, HOLDERS
+from stack.demo.marker import LINK, read_marker
+from stack.demo.plan import DAY_COUNT, SUNNY, DemoPoint, Plan, demo_ean, make_plan
 from stack.state import DEFAULT, State, read_json
 
 
@@ -18,8 +20,10 @@ def say_world(state: State) -> None:
     if marker is None:
         return
     plan = make_plan(marker.last_day, seed=marker.seed)
-    portal = read_json(state.endpoints)["portal"]
-    print("\n".join(tour(plan, portal=portal, option=_option(state))), flush=True)
+    endpoints = read_json(state.endpoints)
+    addresses = {name: endpoints[name] for name in ("portal", "export")}
+    link = marker.notes.get(LINK, "")
+    print("\n".join(tour(plan, addresses, link=link, option=_option(state))), flush=True)
 
 
 def say_empty(state: State) -> None:
@@ -31,19 +35,22 @@ def say_empty(state: State) -> None:
     print(f"  open {portal} in a browser and look at a point's day", flush=True)
 
 
-def tour(plan: Plan, *, portal: str, option: str) -> list[str]:
-    """Return the lines; `option` is what must be added to a command for this state."""
+def tour(plan: Plan, addresses: Mapping[str, str], *, link: str, option: str) -> list[str]:
+    """Return the lines. `link` is the identifier of an unused consent link; `option` is what a command needs to find
+    this state.
+    """
     kinds = Counter(_kind(point) for point in plan.points)
     counts = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-    sunny = next(point for point in plan.points if point.sun_kwp and not point.sub)
-    october = last_long_day(plan)
-    download = f".venv/bin/kwartier download --ean {sunny.ean} --from {october} --to {october}"
+    home, day, portal = demo_ean(SUNNY, 1), last_long_day(plan), addresses["portal"]
+    command = f".venv/bin/kwartier download --ean {home} --from {day} --to {day} --granularity quarter{option}"
+    holders = " and ".join(holder.name for holder in HOLDERS)
     return [
         f"the demo world: {len(plan.points)} points ({counts}), readings from {plan.first_day} to {plan.last_day}",
+        f"  data access holders: {holders}; their API is at {addresses['export']}/esco-live/v3",
         "three things to try:",
-        f"  open {portal}, sign in as operator and look at point {sunny.ean}",
-        f"  {download} --granularity quarter{option}    a day of 25 hours",
-        f"  .venv/bin/kwartier status{option}    what runs, and how far it is",
+        f"  {portal}    sign in as {ANOUK.sign_in}: her points, who may read them, and how to take that back",
+        f"  {portal}/verbruik/dienstverlener?id={link}    sign in as {CHLOE.sign_in}: a holder asks for her consent",
+        f"  {command}    a day of 25 hours",
     ]
 
 

@@ -15,12 +15,23 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 
+from market.channel import Energy
+from market.local_time import day_bounds
 from stack.demo.plan import make_plan
 from stack.demo.readings import chunks
 
+READABLE = [
+    "541448800000910019",
+    "541448800000910033",
+    "541448800000920018",
+    "541448800000930017",
+    "541448800000930024",
+    "541448800000940016",
+]
 pytestmark = [pytest.mark.fault, pytest.mark.integration, pytest.mark.timeout(600)]
 
 
@@ -75,6 +86,24 @@ def _wait_for_step(kwartier: Kwartier, step: str) -> None:
         time.sleep(0.02)
 
 
+def energy(kwartier: Kwartier, ean: str, day: str) -> list[Any]:
+    """The quarters of a local day, as the live holder of the credentials file gets them."""
+    holder = kwartier.read("credentials.json")["live"]
+    form = {name: holder[name] for name in ("client_id", "client_secret", "scope")} | {
+        "grant_type": "client_credentials"
+    }
+    token = httpx.post(holder["token_url"], data=form, trust_env=False).raise_for_status().json()["access_token"]
+    first, end = day_bounds(Energy.ELECTRICITY, date.fromisoformat(day))
+    answer = httpx.get(
+        f"{holder['base_url']}/api/mandate/energy",
+        params={"ean": ean, "periodType": "readTime", "from": first.isoformat(), "to": end.isoformat()},
+        headers={"Authorization": f"Bearer {token}", "Ocp-Apim-Subscription-Key": holder["subscription_key"]},
+        trust_env=False,
+    )
+    meters = answer.raise_for_status().json()["data"]["headpoint"]["physicalMeters"]
+    return list(meters[0]["quarterHourlyEnergy"])
+
+
 def test_ctrl_c_while_it_loads_leaves_nothing_running_and_the_next_up_goes_on(kwartier: Kwartier) -> None:
     with kwartier.start("up") as front:
         assert front.stdout is not None
@@ -98,6 +127,10 @@ def test_ctrl_c_while_it_loads_leaves_nothing_running_and_the_next_up_goes_on(kw
     with psycopg.connect(kwartier.read("endpoints.json")["database"]) as connection:
         stored = connection.execute("select count(*), max(input_count) from metering.block").fetchone()
     assert stored == (len(blocks), 2)  # two inputs: the gas of a month, provisional and definitive
+
+    assert kwartier.read("credentials.json")["live"]["eans"] == READABLE
+    assert len(energy(kwartier, READABLE[2], begun["last_day"])) == 96
+    assert kwartier.read("demo.json")["notes"]["link"] in told
 
     began = time.monotonic()
     assert "three things to try" in kwartier.ok("up")

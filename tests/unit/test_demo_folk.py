@@ -9,6 +9,7 @@ from itertools import pairwise
 from market.kbo import parse_kbo
 from stack.demo.folk import ANOUK, BRAM, CHLOE, FACTORY, HOLDERS, Stay, consents, sign_ins, stays
 from stack.demo.plan import make_plan
+from stack.demo.tour import tour
 
 PLAN = make_plan(date(2026, 11, 23))
 
@@ -65,6 +66,22 @@ def test_three_people_and_an_enterprise_sign_in_and_one_person_for_each_holder()
 def test_everyone_consents_for_points_they_use_or_used() -> None:
     own = {(stay.ean, stay.net_user) for stay in stays(PLAN)}
     assert all((ean, each.net_user) in own for each in consents(PLAN) for ean in each.eans)
+
+
+def test_the_tour_names_the_holders_the_link_and_a_day_of_25_hours() -> None:
+    addresses = {"portal": "http://127.0.0.1:8400", "export": "http://127.0.0.1:8404"}
+    api = "http://127.0.0.1:8404/esco-live/v3"
+    kinds = "20 without sun, 15 with sun, 16 gas, 6 large"
+    question = "--ean 541448800000920018 --from 2026-10-25 --to 2026-10-25 --granularity quarter"
+    lines = tour(PLAN, addresses, link="abc", option=" --state DIR")
+    assert lines == [
+        f"the demo world: 57 points ({kinds}), readings from 2025-10-20 to 2026-11-23",
+        f"  data access holders: Energiecoach Voorbeeld BV and Stroomspiegel Demo NV; their API is at {api}",
+        "three things to try:",
+        "  http://127.0.0.1:8400    sign in as anouk: her points, who may read them, and how to take that back",
+        "  http://127.0.0.1:8400/verbruik/dienstverlener?id=abc    sign in as chloe: a holder asks for her consent",
+        f"  .venv/bin/kwartier download {question} --state DIR    a day of 25 hours",
+    ]
 
 
 def test_consents_end_in_every_way_that_needs_no_waiting() -> None:
