@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
+from typing import IO, Final
 
 from market.local_time import BRUSSELS
 from stack.demo.consenting import consent_to_all, readable
@@ -21,7 +22,6 @@ from stack.demo.publishing import publish
 from stack.demo.settling import move_on, settle
 from stack.holders import let_in
 from stack.jars import Report
-from stack.problem import Problem
 from stack.running import read_endpoints
 from stack.state import State, read_json, write_json
 
@@ -35,11 +35,11 @@ def load(state: State, report: Report) -> None:
     The first time the world's last day is fixed to yesterday (local); ids follow from it, so nothing comes in twice.
 
     Raises:
-        Problem: nothing runs there, another process loads it, or a service refuses.
+        Problem: nothing runs there, or a service refuses.
     """
     endpoints = read_endpoints(state)
     credentials = read_json(state.credentials)
-    with _alone(state), Doors(endpoints) as doors:
+    with _alone(state, report), Doors(endpoints) as doors:
         marker = begin(state, datetime.now(UTC).astimezone(BRUSSELS).date())
         if marker.has(WHOLE):
             return
@@ -67,15 +67,18 @@ def note_readable(state: State, eans: list[str]) -> None:
 
 
 @contextmanager
-def _alone(state: State) -> Iterator[None]:
-    """Hold the right to load this state's world.
-
-    Raises:
-        Problem: another process has it.
-    """
+def _alone(state: State, report: Report) -> Iterator[None]:
+    """Hold the right to load this state's world; waits while another process does, and gets it when that ends."""
     with (state.folder / "demo.lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Problem("another kwartier up is loading the demo world: wait for it") from None
+        while not _lock(file):
+            report("demo world: another kwartier up is loading it")
+            time.sleep(0.2)
         yield
+
+
+def _lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
