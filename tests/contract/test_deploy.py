@@ -14,7 +14,7 @@ ROLES = {
     "services.register": {"api", "relay"},
     "services.mandate": {"api", "relay", "policy", "timer"},
     "services.metering": {"api", "relay", "project"},
-    "services.export": {"api", "relay"},
+    "services.export": {"api", "relay", "project"},
     "services.portal": {"api"},
 }
 
