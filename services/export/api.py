@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 from uuid import UUID
@@ -13,14 +12,13 @@ from fastapi import Depends, FastAPI
 from sqlalchemy import Engine
 from starlette.responses import Response
 
-from eventlog.problems import ErrorBody, Problem, answer_problems
+from eventlog.problems import ErrorBody, answer_problems
 from eventlog.trust import Authenticator, Caller, answer_refusals, require
-from market.local_time import BRUSSELS
 from market.portal_words import Language
-from services.export.domain.ledger import Delivery
+from services.export.deliveries import Deliveries
 from services.export.domain.question import Found, Question
-from services.export.handlers import find, write_in_ledger
 from services.export.metering_client import MeteringClient
+from services.export.people import People
 from services.export.portal_files import MEDIA_TYPES, Format, PortalFile
 from services.export.questions import asked_by_query
 from services.export.readings_json import write_points, write_readings
@@ -41,63 +39,6 @@ _FILE: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-class NoData(Problem):
-    """There is nothing to deliver: 404, the same words whatever the reason."""
-
-    def __init__(self) -> None:
-        super().__init__(404, "NoData", "there are no readings for this point in this period")
-
-
-class Delivering:
-    """Lets answers leave, each with its entry in the ledger: the way out `operator`."""
-
-    def __init__(
-        self,
-        engine: Engine,
-        metering: MeteringClient,
-        *,
-        clock: Callable[[], datetime],
-        new_id: Callable[[], UUID],
-    ) -> None:
-        self._engine = engine
-        self._metering = metering
-        self._clock = clock
-        self._new_id = new_id
-
-    async def deliver(
-        self, question: Question, caller: Caller, encode: Callable[[Found], tuple[bytes, int]]
-    ) -> tuple[Found, bytes]:
-        """Return what answers `question`, encoded whole and entered in the ledger.
-
-        `encode` returns the bytes and how many values are in them.
-
-        Raises:
-            NoData: nothing is known; that too is in the ledger.
-        """
-        today = self._clock().astimezone(BRUSSELS).date()
-        found = await find(self._metering, question, today=today)
-        if found is None:
-            await self._enter(question, caller, 0)
-            raise NoData
-        body, value_count = await asyncio.to_thread(encode, found)
-        await self._enter(found.question, caller, value_count)
-        return found, body
-
-    async def _enter(self, question: Question, caller: Caller, value_count: int) -> None:
-        delivery = Delivery(
-            exchange_id=self._new_id(),
-            ean=question.ean,
-            channel="operator",
-            recipient=caller.subject,
-            granularity=question.granularity.value,
-            first_day=question.first_day,
-            last_day=question.last_day,
-            value_count=value_count,
-            delivered_at=self._clock().astimezone(UTC),
-        )
-        await asyncio.to_thread(write_in_ledger, self._engine, delivery, correlation_id=self._new_id())
-
-
 def create_api(
     engine: Engine,
     authenticator: Authenticator,
@@ -106,15 +47,20 @@ def create_api(
     *,
     clock: Callable[[], datetime],
     new_id: Callable[[], UUID],
+    people: People | None = None,
 ) -> FastAPI:
-    """Return export's API; `engine` holds the ledger and `clock` gives the time in UTC."""
+    """Return export's API; `engine` holds the ledger and `clock` gives the time in UTC.
+
+    With `people`, net users and people of holders read what is theirs; without, operators alone read.
+    """
     app = FastAPI(title="Kwartier export", version="1", description=__doc__)
     answer_problems(app)
     answer_refusals(app)
-    delivering = Delivering(engine, metering, clock=clock, new_id=new_id)
+    delivering = Deliveries(engine=engine, metering=metering, people=people, clock=clock, new_id=new_id)
+    roles = ("operator", "net_user", "holder") if people else ("operator",)
     asked = Depends(asked_by_query(settings))
-    reads_files = Depends(require(authenticator, roles=("operator",), scope="files.read"))
-    reads_readings = Depends(require(authenticator, roles=("operator",), scope="readings.read"))
+    reads_files = Depends(require(authenticator, roles=roles, scope="files.read"))
+    reads_readings = Depends(require(authenticator, roles=roles, scope="readings.read"))
 
     @app.get("/files/portal-{file_format}", responses=_FILE, response_class=Response)
     async def portal_file(
@@ -131,10 +77,13 @@ def create_api(
         _, body = await delivering.deliver(question, caller, _readings)
         return Response(body, media_type=_JSON)
 
-    @app.get("/points", responses=_READINGS, response_class=Response, dependencies=[reads_readings])
-    async def points() -> Response:
-        """Every point that has readings."""
-        return Response(write_points(await metering.points()), media_type=_JSON)
+    @app.get("/points", responses=_READINGS, response_class=Response)
+    async def points(caller: Caller = reads_readings) -> Response:
+        """Every point that has readings, or those of them that the person who asks may see, and since when."""
+        found = await metering.points()
+        if people is not None and "operator" not in caller.roles:
+            found = await people.points(await people.readers(caller), found)
+        return Response(write_points(found), media_type=_JSON)
 
     return app
 

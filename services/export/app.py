@@ -33,7 +33,9 @@ from services.export.holders_api import holders_router
 from services.export.limits import RateLimit
 from services.export.mandate_client import MandateClient
 from services.export.metering_client import MeteringClient
+from services.export.people import People
 from services.export.projecting import Projecting
+from services.export.register_client import RegisterClient
 from services.export.settings import ExportSettings
 from services.export.tokens import InvalidKeys, TokenSigner, read_keys
 from services.export.tokens_api import TokenDesk, tokens_router
@@ -106,7 +108,18 @@ def _build_api(engine: Engine, settings: ExportSettings) -> tuple[FastAPI, Task]
         clock=clock,
         new_id=uuid4,
     )
-    app = create_api(engine, authenticator, metering, settings, clock=clock, new_id=uuid4)
+    people = People(
+        engine=engine,
+        register=RegisterClient(
+            base_url=settings.register_url.rstrip("/"),
+            token=token,
+            http=_http(settings.neighbour_seconds, settings.neighbour_seconds),
+        ),
+        freshness=freshness,
+        partition_count=exchange.partition_count,
+        clock=clock,
+    )
+    app = create_api(engine, authenticator, metering, settings, clock=clock, new_id=uuid4, people=people)
     tokens = TokenDesk(engine=engine, signer=signer, credential_key=credential_key, clock=clock, new_id=uuid4)
     desk = CredentialDesk(engine=engine, credential_key=credential_key, clock=clock, new_id=uuid4)
     app.include_router(holders_router(engine, holders, exchange, mandates, freshness, clock=clock))

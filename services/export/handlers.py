@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
@@ -12,8 +12,10 @@ from sqlalchemy import Connection, Engine
 from eventlog import event_store
 from eventlog.events import DataDelivered, DataRefused
 from eventlog.problems import Problem
-from market.channel import Energy
+from market.channel import Energy, Resolution
+from market.local_time import day_bounds, day_start, month_start, next_month_start
 from services.export.domain.assembly import assemble, whole_months
+from services.export.domain.intervals import Intervals, contains
 from services.export.domain.ledger import Delivery, Refusal, enter, holder_stream_of, refuse, stream_of
 from services.export.domain.question import Found, Question
 from services.export.domain.series import Block, Granularity, Series
@@ -40,8 +42,27 @@ class WrongGranularity(Problem):
         super().__init__(400, "WrongGranularity", message)
 
 
-async def find(metering: MeteringClient, question: Question, *, today: date) -> Found | None:
-    """Return what metering knows; None where there is nothing.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """What may be seen of a point of that energy: days (gas: gas days) wholly within `intervals`."""
+
+    energy: Energy
+    intervals: Intervals
+
+    def has_day(self, day: date) -> bool:
+        """Whether all of a day may be seen."""
+        return contains(self.intervals, *day_bounds(self.energy, day))
+
+    def has(self, block: Block) -> bool:
+        """Whether all of a block's day, or month, may be seen."""
+        if block.channel.resolution is not Resolution.MONTHLY:
+            return self.has_day(block.day)
+        first, last = month_start(block.day), next_month_start(block.day)
+        return contains(self.intervals, day_start(self.energy, first), day_start(self.energy, last))
+
+
+async def find(metering: MeteringClient, question: Question, *, today: date, cut: Cut | None = None) -> Found | None:
+    """Return what metering knows, within the `cut` where there is one; None where there is nothing.
 
     Raises:
         WrongGranularity: quarters of gas, or hours of electricity.
@@ -49,7 +70,13 @@ async def find(metering: MeteringClient, question: Question, *, today: date) -> 
     """
     first_day, last_day = whole_months(question.granularity, question.first_day, question.last_day)
     asked = replace(question, first_day=first_day, last_day=last_day)
-    blocks = await metering.blocks(asked.ean, first_day, last_day)
+    if cut is not None:
+        days = [day for day in _days(first_day, last_day) if cut.has_day(day)]
+        if not days:
+            return None
+        asked = replace(asked, first_day=days[0], last_day=days[-1])
+    blocks = await metering.blocks(asked.ean, asked.first_day, asked.last_day)
+    blocks = [each for each in blocks if cut is None or cut.has(each)]
     if not blocks:
         return None
     energy = blocks[0].channel.energy
@@ -59,6 +86,10 @@ async def find(metering: MeteringClient, question: Question, *, today: date) -> 
     if not series:
         return None
     return Found(question=asked, energy=energy, meter_kind=series[-1].meter_kind, series=series)
+
+
+def _days(first_day: date, last_day: date) -> list[date]:
+    return [first_day + timedelta(days=n) for n in range((last_day - first_day).days + 1)]
 
 
 def _assemble(blocks: list[Block], question: Question, today: date) -> list[Series]:

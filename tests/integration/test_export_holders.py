@@ -15,6 +15,7 @@ import pytest
 from eventlog.codec import decode
 from eventlog.events import DataDelivered, DataRefused, Event
 from services.export.domain.ledger import verify
+from stack.demo.folk import HOLDERS
 from tests.holder_client import FrontDoors, HolderClient, reference
 from tests.running import Running, running
 
@@ -28,7 +29,7 @@ HOUSE, GAS_HOUSE, OTHER_HOUSE, NOBODY = (
     "541448800000000055",
 )
 QUARTERS = "OFFTAKE_ACTIVE_QUARTER_HOURLY"
-KBO, OTHER_KBO = "0123456749", "0200000043"
+KBO, OTHER_KBO = HOLDERS[0].kbo, "0200000043"
 OCTOBER = {"from_": "2026-10-24T22:00:00Z", "to": "2026-10-25T23:00:00Z"}
 GAS_OCTOBER = {"from_": "2026-10-24T04:00:00Z", "to": "2026-10-25T05:00:00Z"}
 NO_DATA = {
@@ -356,3 +357,61 @@ def test_a_wrong_question_is_400_with_all_names(holder: HolderClient, query: dic
         "Message": "the request is not valid",
         "ValidationErrorMessages": [message],
     }
+
+
+def reads(platform: Running, who: str, ean: str, first: str, last: str, granularity: str = "quarter") -> httpx.Response:
+    query = {"ean": ean, "from": first, "to": last, "granularity": granularity}
+    with platform.client("export") as export:
+        return export.get("/readings", params=query, headers=platform.person(who))
+
+
+def values_of(answer: httpx.Response) -> list[float]:
+    assert answer.status_code == 200, answer.text
+    return [each["value"] for series in answer.json()["series"] for each in series["slices"]]
+
+
+def test_a_net_user_reads_the_own_stay_and_it_is_in_the_ledger(platform: Running, doors: FrontDoors) -> None:
+    assert values_of(reads(platform, "anouk", HOUSE, "2026-09-29", "2026-10-01")) == [0.009] * 96
+    earlier = values_of(reads(platform, "bram", HOUSE, "2026-09-30", "2026-10-02"))
+    assert earlier == [0.007] * 96
+    entry = entries(platform, f"ledger:{HOUSE}")[-1]
+    assert isinstance(entry, DataDelivered)
+    assert (entry.channel, entry.recipient, entry.value_count, entry.mandate_ids) == (
+        "portal",
+        doors.net_user("demo-person-bram"),
+        96,
+        (),
+    )
+    for who, ean in (("chloe", HOUSE), ("anouk", OTHER_HOUSE), ("anouk", NOBODY)):
+        answer = reads(platform, who, ean, "2026-09-29", "2026-10-01")
+        assert (answer.status_code, answer.json()) == (404, NO_DATA)
+
+
+def test_a_net_user_sees_the_own_points_and_since_when(platform: Running, doors: FrontDoors) -> None:
+    with platform.client("export") as export:
+        mine = export.get("/points", headers=platform.person("anouk")).raise_for_status().json()["points"]
+        bram = export.get("/points", headers=platform.person("bram")).raise_for_status().json()["points"]
+    assert [(each["ean"], each["first_day"], each["last_day"]) for each in mine] == [
+        (HOUSE, "2026-10-01", "2026-10-25"),
+        (GAS_HOUSE, "2026-03-28", "2026-10-24"),
+    ]
+    assert (bram[0]["ean"], bram[0]["last_day"]) == (HOUSE, "2026-09-30")
+
+
+def test_people_of_a_holder_read_what_its_mandates_open(platform: Running, holder: HolderClient) -> None:
+    assert reads(platform, "energiecoach", HOUSE, "2026-10-25", "2026-10-25").status_code == 404
+    [mandate] = consent(platform, holder, [HOUSE], service="VH_dag")
+    until_answered(holder, HOUSE, 200, **OCTOBER)
+    days = reads(platform, "energiecoach", HOUSE, "2026-09-29", "2026-10-25", "day").json()
+    assert (days["from"], days["to"]) == ("2026-10-01", "2026-10-25")
+    assert reads(platform, "energiecoach", HOUSE, "2026-10-25", "2026-10-25").status_code == 404
+    assert reads(platform, "stroomspiegel", HOUSE, "2026-10-25", "2026-10-25", "day").status_code == 404
+    with platform.client("export") as export:
+        points = export.get("/points", headers=platform.person("energiecoach")).json()["points"]
+    assert [each["ean"] for each in points] == [HOUSE]
+    entry = [each for each in entries(platform, f"ledger:{HOUSE}") if isinstance(each, DataDelivered)][-2]
+    assert (entry.channel, entry.recipient, entry.granularity) == ("portal", KBO, "day")
+    assert [str(each) for each in entry.mandate_ids] == [mandate["mandate_id"]]
+    withdraw(platform, mandate)
+    until_answered(holder, HOUSE, 404, **OCTOBER)
+    assert reads(platform, "energiecoach", HOUSE, "2026-10-25", "2026-10-25", "day").status_code == 404
