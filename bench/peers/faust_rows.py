@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -85,6 +86,7 @@ def main(bootstrap: str, topic: str, database_url: str, count: int) -> None:
         stream_wait_empty=False,
         web_enabled=False,
         worker_redirect_stdouts=False,
+        datadir=tempfile.mkdtemp(prefix="kwartier-peer-"),
     )
     source = app.topic(topic, value_type=bytes, key_type=bytes)
 
