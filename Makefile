@@ -66,5 +66,5 @@ browser: setup  ## the portal in a real browser
 	@$(BIN)/pytest tests/browser
 
 .PHONY: bench
-bench: setup  ## the benchmarks; each prints a table
-	@for each in bench/*.py; do $(BIN)/python "$$each"; done
+bench: setup  ## the benchmarks in their short forms; each prints a table
+	@for each in bench/*.py; do $(BIN)/python "$$each" --short; done
