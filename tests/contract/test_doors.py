@@ -33,6 +33,8 @@ PLANTS = [
     ("domains", "services/export/domain/daily.py", "import numpy"),
     ("files", "services/export/files/portal_csv.py", "import pathlib"),
     ("files", "services/export/readings_json.py", "import services.export.metering_client"),
+    ("energy", "services/export/energy/days.py", "import sqlalchemy"),
+    ("energy", "services/export/energy/series.py", "import services.export.facts"),
     ("blocks", "services/metering/fold.py", "import services.metering.store"),
     ("eventlog", "eventlog/relay.py", "import services.register.domain"),
     ("services", "services/export/store.py", "import services.metering.tables"),
