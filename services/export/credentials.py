@@ -117,7 +117,7 @@ def issue(tx: Connection, new: Credential, *, correlation_id: UUID) -> bool:
 def revoke(tx: Connection, client_id: str, *, now: datetime, correlation_id: UUID) -> bool:
     """Refuse the client from `now` on; False where that is so already or there is no such client."""
     good = (credential.c.client_id == client_id) & credential.c.revoked_at.is_(None)
-    if tx.execute(update(credential).where(good).values(revoked_at=now)).rowcount == 0:
+    if tx.scalar(update(credential).where(good).values(revoked_at=now).returning(credential.c.client_id)) is None:
         return False
     event = HolderCredentialRevoked(client_id=client_id, revoked_at=now)
     _append(tx, event, correlation_id, now, expected_version=1)
@@ -128,7 +128,7 @@ def use_assertion(tx: Connection, client_id: str, jti: str, *, expires_at: datet
     """Remember that an assertion was used; False where it was used before. What expired before `now` is forgotten."""
     tx.execute(delete(used_assertion).where(used_assertion.c.expires_at < now))
     row = upsert(used_assertion).values(client_id=client_id, jti=jti, expires_at=expires_at)
-    return tx.execute(row.on_conflict_do_nothing()).rowcount == 1
+    return tx.scalar(row.on_conflict_do_nothing().returning(used_assertion.c.jti)) is not None
 
 
 def _append(tx: Connection, event: Any, correlation_id: UUID, now: datetime, *, expected_version: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, and_, func, select, update
+from sqlalchemy import Connection, Engine, Table, Update, and_, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from eventlog.dead_letter import Unusable
@@ -189,6 +189,6 @@ def _put(tx: Connection, table: Table, key: dict[str, Any], row: dict[str, Any])
     tx.execute(statement.on_conflict_do_update(index_elements=list(key), set_=row))
 
 
-def _change(tx: Connection, statement: Any, reason: str) -> None:
-    if tx.execute(statement).rowcount != 1:
+def _change(tx: Connection, statement: Update, reason: str) -> None:
+    if len(tx.execute(statement.returning(literal(1))).all()) != 1:
         raise Unusable(reason)
