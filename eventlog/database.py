@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from eventlog import metrics
 from eventlog.tables import metadata
 
-__all__ = ["create_engine", "create_tables", "is_outage", "libpq_uri", "metadata"]
+__all__ = ["create_engine", "create_tables", "in_schema", "is_outage", "libpq_uri", "metadata"]
 
 STATEMENT_TIMEOUT_SECONDS: Final = 15
 IDLE_IN_TRANSACTION_SECONDS: Final = 4
@@ -58,11 +58,20 @@ def libpq_uri(database_url: str, *, application_name: str) -> str:
     return f"{place}?{query.replace('+', '%20')}"  # libpq does not read + as a space
 
 
+def in_schema(database_url: str, schema: str) -> str:
+    """Return `database_url` with `schema` alone as the search path, whatever the role's own is."""
+    return _with_options(make_url(database_url), f"-c search_path={schema}").render_as_string(hide_password=False)
+
+
 def _bounded(database_url: str, application_name: str) -> URL:
-    url = make_url(database_url)
+    url = _with_options(make_url(database_url), _OPTIONS)
+    return url.update_query_dict({**_CONNECTION, "application_name": application_name})
+
+
+def _with_options(url: URL, options: str) -> URL:
     given = url.query.get("options", "")
-    options = " ".join([*([given] if isinstance(given, str) else given), _OPTIONS]).strip()
-    return url.update_query_dict({**_CONNECTION, "application_name": application_name, "options": options})
+    all_of_them = " ".join([*([given] if isinstance(given, str) else given), options]).strip()
+    return url.update_query_dict({"options": all_of_them})
 
 
 def _measure_transactions(engine: Engine) -> None:
