@@ -56,6 +56,7 @@ def call(method: str, url: str, *, timeout_seconds: float = 30, **more: Any) -> 
 def told_reason(response: httpx.Response) -> str:
     """Return the reason an error answer gives: its Message, else its status."""
     try:
-        return str(response.json()["Message"])
+        problem = response.json()
+        return ": ".join((str(problem["Message"]), *map(str, problem.get("ValidationErrorMessages", []))))
     except (ValueError, KeyError, TypeError):
         return f"HTTP {response.status_code} {response.reason_phrase}".strip()
