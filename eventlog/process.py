@@ -47,13 +47,13 @@ def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family, backlog=2048)
-        # Connections inherit it; asyncio sets it only on sockets made with IPPROTO_TCP, and without it an answer's last
-        # piece waits 40 ms for the client's acknowledgement.
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return listening
     except OSError as error:
         _log.critical("cannot listen on %s port %d (%s): free it, or set PORT to another", host, port, error.strerror)
         sys.exit(1)
+    # Connections inherit it; asyncio sets it only on sockets made with IPPROTO_TCP, and without it an answer's last
+    # piece waits 40 ms for the client's acknowledgement.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 async def _serve(app: ASGIApp, listening: socket.socket, tasks: Sequence[Task]) -> int:
