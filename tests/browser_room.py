@@ -30,6 +30,10 @@ class Platform:
         """Type a command against this platform and return what it prints."""
         return kwartier(*arguments, "--state", str(self.state))
 
+    def address(self, service: str) -> str:
+        """Where a service answers."""
+        return str(json.loads((self.state / "endpoints.json").read_text())[service])
+
     def process_id(self, name: str) -> int:
         """The id of one of its processes."""
         processes = json.loads(self.kwartier("status", "--json"))["processes"]
@@ -63,20 +67,23 @@ def kwartier(*arguments: str) -> str:
     return done.stdout
 
 
-def sign_in(page: Page, platform: Platform) -> None:
+def sign_in(page: Page, platform: Platform, name: str = "operator", *, path: str = "/") -> None:
     """Through the provider's own page, as a person does."""
-    page.goto(f"{platform.portal}/")
+    page.goto(f"{platform.portal}{path}")
     page.locator("a.button").click()
-    page.get_by_role("button", name="operator", exact=True).click()
+    page.get_by_role("button", name=name, exact=True).click()
     page.wait_for_selector("form.account", state="attached")
 
 
-def watch(context: BrowserContext, platform: Platform) -> Watched:
-    """Note errors of scripts, refusals by policy, and requests of the portal's pages to another host."""
+def watch(context: BrowserContext, platform: Platform, *, beside: str = "none:") -> Watched:
+    """Note errors of scripts, refusals by policy, and requests of the portal's pages to another host.
+
+    Addresses that begin with `beside` may be gone to as well.
+    """
     watched = Watched(context.new_page())
 
     def noted(route: Route, request: Request) -> None:
-        is_ours = request.url.startswith((platform.portal, platform.oidc))
+        is_ours = request.url.startswith((platform.portal, platform.oidc, beside))
         if not is_ours and not request.frame.url.startswith(platform.oidc):
             watched.faults.append(f"asked for {request.url}")
         route.continue_() if is_ours else route.abort()

@@ -22,7 +22,7 @@ STATIC: Final = Path(__file__).parent / "static"
 PLACES: Final = {
     Role.OPERATOR: (("/points", "nav_points"),),
     Role.HOLDER: (("/my-mandates", "nav_mandates"), ("/points", "nav_points")),
-    Role.NET_USER: (("/my-points", "nav_my_points"),),
+    Role.NET_USER: (("/my-points", "nav_my_points"), ("/points", "nav_points")),
 }
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from tests.browser_room import DATA, DESK, Platform, Watched, kwartier, sign_in, watch
+from tests.browser_world import World, populate
 
 FILES = (
     DATA / "real" / "portal_nl_2021_electricity_quarter.csv",
@@ -72,10 +75,10 @@ def open_page(browser: Browser, platform: Platform, signed_in: Any) -> Iterator[
     """Open a page, signed in unless said otherwise. Afterwards no page may have broken its own rules."""
     opened: list[tuple[BrowserContext, Watched]] = []
 
-    def open_one(*, is_signed_in: bool = True, locale: str = "nl-BE", **more: Any) -> Watched:
+    def open_one(*, is_signed_in: bool = True, locale: str = "nl-BE", beside: str = "none:", **more: Any) -> Watched:
         state = signed_in if is_signed_in else None
         context = browser.new_context(storage_state=state, locale=locale, **{"viewport": DESK, **more})
-        watched = watch(context, platform)
+        watched = watch(context, platform, beside=beside)
         opened.append((context, watched))
         return watched
 
@@ -83,3 +86,32 @@ def open_page(browser: Browser, platform: Platform, signed_in: Any) -> Iterator[
     for context, watched in opened:
         context.close()
         assert watched.faults == []
+
+
+@pytest.fixture(scope="session")
+def world(platform: Platform, signed_in: Any, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """People with points of their own, and a holder's client; next to the files."""
+    assert signed_in is not None
+    return populate(platform, tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture(scope="session")
+def holders_site(world: World) -> Iterator[str]:
+    """The root of a web site of the holder on this machine, where its links may lead back to."""
+
+    class Site(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(b"<!doctype html><title>holder</title><h1>Back at the holder</h1>")
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Site) as server:
+        root = f"http://127.0.0.1:{server.server_port}/"
+        world.return_root(root)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield root
+        server.shutdown()
