@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from eventlog.database import create_engine, create_tables
-from services.portal.sessions import Person, Sessions, form_token
+from services.portal.sessions import Person, Role, Sessions, form_token
 from services.portal.store import metadata
 
 pytestmark = pytest.mark.integration
@@ -47,8 +48,8 @@ def sessions(engine: Engine, clock: Clock) -> Sessions:
     return Sessions(engine, now=clock, lasts=timedelta(hours=8))
 
 
-def person(*, expires_at: datetime = NOON + timedelta(hours=1)) -> Person:
-    return Person(subject="operator", name="Operator", token=TOKEN, expires_at=expires_at)
+def person(*, expires_at: datetime = NOON + timedelta(hours=1), token: str = TOKEN) -> Person:
+    return Person(subject="operator", name="Operator", token=token, expires_at=expires_at)
 
 
 async def test_who_signed_in_is_known_by_the_id_in_their_browser(sessions: Sessions) -> None:
@@ -86,6 +87,34 @@ async def test_ended_sessions_are_removed_when_somebody_signs_in(
     with engine.connect() as connection:
         assert connection.execute(text("select count(*) from session")).scalar_one() == 1
         assert connection.execute(text("select count(*) from sign_in")).scalar_one() == 0
+
+
+async def test_a_person_is_what_their_token_says(sessions: Sessions) -> None:
+    claims = {"roles": ["net_user", "holder", "publisher"], "person_ref": "anouk", "kbo": "0999975176"}
+    payload = urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
+    viewer = await sessions.find(await sessions.start(person(token=f"header.{payload}.signature")))
+    assert viewer is not None
+    assert viewer.roles == (Role.HOLDER, Role.NET_USER)
+    assert (viewer.person_ref, viewer.kbo) == ("anouk", "0999975176")
+    assert "anouk" not in repr(viewer)
+
+
+@pytest.mark.parametrize("payload", ["", "e30", "W10", "bm90anNvbg", "!!", "eyJyb2xlcyI6ICJvcGVyYXRvciJ9"])
+async def test_a_token_that_says_nothing_gives_no_role(sessions: Sessions, payload: str) -> None:
+    viewer = await sessions.find(await sessions.start(person(token=f"header.{payload}.signature")))
+    assert viewer is not None
+    assert (viewer.roles, viewer.person_ref, viewer.kbo) == ((), "", "")
+
+
+async def test_who_signs_out_takes_the_ended_sessions_along(sessions: Sessions, clock: Clock, engine: Engine) -> None:
+    await sessions.start(person())
+    staying = await sessions.start(person(expires_at=NOON + timedelta(hours=3)))
+    leaving = await sessions.start(person(expires_at=NOON + timedelta(hours=3)))
+    clock.now = NOON + timedelta(hours=2)
+    await sessions.end(leaving)
+    with engine.connect() as connection:
+        assert connection.execute(text("select count(*) from session")).scalar_one() == 1
+    assert await sessions.find(staying) is not None
 
 
 async def test_neither_the_id_nor_the_token_is_in_the_table(sessions: Sessions, engine: Engine) -> None:

@@ -16,8 +16,9 @@ from starlette.routing import Route
 from services.portal.exports import Export, NoData
 from services.portal.neighbours import NotAllowed, ServiceAway, TokenRefused
 from services.portal.periods import Period, View
-from services.portal.rendering import STATIC, ean_groups, static_address
-from services.portal.security import SecurityHeaders, is_local_path, path_or_home
+from services.portal.rendering import STATIC, ean_groups, kbo_groups, places, static_address
+from services.portal.security import SecurityHeaders, is_local_path, let_forms_lead_to, path_or_home
+from services.portal.sessions import Role
 
 DAY = Period(View.DAY, date(2026, 11, 19), date(2026, 11, 19))
 EAN = "541448800000000017"
@@ -64,6 +65,43 @@ async def test_every_answer_forbids_what_a_page_does_not_need() -> None:
             assert headers["referrer-policy"] == "no-referrer"
             assert "max-age" in headers["strict-transport-security"]
         assert (await client.get("/static/x.css")).headers["cache-control"] == "public, max-age=86400"
+
+
+async def test_a_page_may_let_its_form_lead_to_one_more_origin_and_no_other_page_does() -> None:
+    async def consent(request: Request) -> Response:
+        let_forms_lead_to(request, "http://127.0.0.1:9000/done?x=1")
+        let_forms_lead_to(request, "https://holder.example/failed")
+        return PlainTextResponse("page")
+
+    async def page(_: Request) -> Response:
+        return PlainTextResponse("page")
+
+    inner = Starlette(routes=[Route("/", page), Route("/consent", consent)])
+    app = SecurityHeaders(inner, issuer="https://sign-in.example", is_secure=False)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://portal") as client:
+        first, other = (await client.get("/consent")).headers, (await client.get("/")).headers
+    targets = "form-action 'self' https://sign-in.example http://127.0.0.1:9000 https://holder.example;"
+    assert targets in first["content-security-policy"]
+    assert "form-action 'self' https://sign-in.example;" in other["content-security-policy"]
+
+
+@pytest.mark.parametrize("address", ["javascript:alert(1)", "https://a b/", "https://x;script-src *", "//x/", ""])
+def test_no_form_leads_to_what_would_change_the_policy(address: str) -> None:
+    with pytest.raises(ValueError):
+        let_forms_lead_to(Request({"type": "http"}), address)
+
+
+def test_people_go_between_the_pages_of_all_their_roles() -> None:
+    assert places([Role.OPERATOR]) == [("/points", "nav_points")]
+    assert places([Role.HOLDER, Role.NET_USER]) == [
+        ("/my-mandates", "nav_mandates"),
+        ("/points", "nav_points"),
+        ("/my-points", "nav_my_points"),
+    ]
+
+
+def test_an_enterprise_number_is_written_as_enterprises_do() -> None:
+    assert kbo_groups("0999975176") == "0999.975.176"
 
 
 def test_static_files_have_an_address_that_changes_with_their_content() -> None:

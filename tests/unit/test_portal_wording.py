@@ -9,6 +9,9 @@ from decimal import Decimal
 import pytest
 
 from market.channel import CHANNELS, MeterKind
+from services.portal.mandates import SERVICE_TYPES
+from services.portal.rendering import places
+from services.portal.sessions import Role
 from services.portal.wording import Language, choose_language, wording
 
 DUTCH, ENGLISH, FRENCH = wording(Language.NL), wording(Language.EN), wording(Language.FR)
@@ -48,6 +51,17 @@ def test_every_channel_and_meter_has_its_words() -> None:
         ):
             assert key in DUTCH.texts
     assert all(f"meter_{kind.name}" in DUTCH.texts for kind in MeterKind)
+
+
+def test_every_service_state_and_role_has_its_words() -> None:
+    states = ("active", "renew", "ending")
+    reasons = ("WITHDRAWN", "EXPIRED", "CUSTOMER_SWITCH", "POINT_CLOSED", "CONTRACT_ENDED")
+    wanted = {f"service_{kind}" for kind in SERVICE_TYPES} | {f"service_detail_{kind}" for kind in SERVICE_TYPES}
+    wanted |= {f"state_{state}" for state in states} | {f"state_over_{reason}" for reason in reasons}
+    wanted |= {f"badge_{state}" for state in (*states, "over")}
+    wanted |= {"error_role_net_user", "error_role_holder"}
+    wanted |= {name for role in Role for _, name in places([role])}
+    assert wanted - set(DUTCH.texts) == set()
 
 
 def test_numbers_have_a_comma_in_dutch_and_french_and_a_point_in_english() -> None:
