@@ -58,6 +58,7 @@ class MeterBlocks:
     meter_id: str
     kind: MeterKind
     blocks: Mapping[Channel, Sequence[Block]] = field(repr=False)
+    _columns: dict[tuple[Channel, Axis], Column] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def first_day(self) -> date:
@@ -73,6 +74,12 @@ class MeterBlocks:
         Raises:
             DamagedBlocks: a block does not have the slices that its day has.
         """
+        kept = self._columns.get((channel, axis))
+        if kept is None:
+            kept = self._columns[channel, axis] = self._column(channel, axis)
+        return kept
+
+    def _column(self, channel: Channel, axis: Axis) -> Column:
         count = axis.count
         values = np.full(count, MISSING, dtype=np.int32)
         quality, factor = np.zeros(count, dtype=np.uint8), np.zeros(count, dtype=np.uint8)

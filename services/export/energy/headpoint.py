@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from services.export.domain.intervals import END
 from services.export.domain.permissions import PointFacts, SubHeadPoint
 from services.export.energy.axis import Axis
 from services.export.energy.columns import Block, MeterBlocks, by_meter, together
-from services.export.energy.series import Body, Span, Wanted, write_series
+from services.export.energy.series import Body, Part, Span, Wanted, write_series
 
 
 def write_energy(
@@ -29,7 +30,10 @@ def write_energy(
     Raises:
         DamagedBlocks: a block does not fit its day.
     """
-    span = Span(facts.energy, wanted)
+    days = [each.day for own in blocks.values() for each in own if wanted.first_day <= each.day <= wanted.last_day]
+    if not days:
+        return None
+    span = Span(facts.energy, replace(wanted, first_day=min(days), last_day=max(days)))
     meters = by_meter(blocks.get(facts.ean, ()), span.slices)
     physical = list(_physical(facts, [each for each in meters if not each.is_amr], span))
     head = write_series(together([each for each in meters if each.is_amr]), span, _every(span.slices))
@@ -37,14 +41,20 @@ def write_energy(
     count = sum(each.value_count for each in (head, *physical, *subs))
     if not count:
         return None
-    fields = [head.json] if head.value_count else []
-    fields += [b'"physicalMeters":[' + b",".join(each.json for each in physical) + b"]"] if physical else []
-    fields += [b'"subHeadpoints":[' + b",".join(each.json for each in subs) + b"]"] if subs else []
     kind = _type(bool(head.value_count or subs), bool(physical))
-    opening = _object({"$type": kind, "ean": facts.ean, "energyType": facts.energy})
     meta = _object({"fetchTime": f"{fetched_at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z"})
-    headpoint = b",".join([opening[:-1], *fields])
-    return Body(b'{"_meta":' + meta + b',"data":{"headpoint":' + headpoint + b"}}}", count)
+    opening = _object({"$type": kind, "ean": facts.ean, "energyType": facts.energy})
+    pieces = [b'{"_meta":', meta, b',"data":{"headpoint":', opening[:-1], *head.pieces]
+    pieces += [*_list("physicalMeters", physical), *_list("subHeadpoints", subs), b"}}}"]
+    return Body(b"".join(pieces), count)
+
+
+def _list(name: str, parts: Sequence[Part]) -> list[bytes]:
+    """A field with a comma in front and a list of objects as its value; nothing where there are none."""
+    if not parts:
+        return []
+    inside = [piece for part in parts for piece in (b",", *part.pieces)]
+    return [f',"{name}":['.encode(), *inside[1:], b"]"]
 
 
 def _type(has_headpoint: bool, has_meters: bool) -> str:
@@ -57,14 +67,14 @@ def _every(axis: Axis) -> NDArray[np.bool_]:
     return np.ones(axis.count, dtype=np.bool_)
 
 
-def _physical(facts: PointFacts, meters: Sequence[MeterBlocks], span: Span) -> Iterator[Body]:
+def _physical(facts: PointFacts, meters: Sequence[MeterBlocks], span: Span) -> Iterator[Part]:
     """The meters that have something to give, by the numbers that register gave them."""
     placed = sorted((_identity(facts, meter, place), place, meter) for place, meter in enumerate(meters, start=1))
     for (number, meter_id), _, meter in placed:
         found = write_series(meter, span, _period(facts, meter_id, span.slices))
         if found.value_count:
             opening = _object({"seqNumber": str(number), "meterID": meter_id})
-            yield Body(opening[:-1] + b"," + found.json + b"}", found.value_count)
+            yield Part((opening[:-1], *found.pieces, b"}"), found.value_count)
 
 
 def _identity(facts: PointFacts, meter: MeterBlocks, place: int) -> tuple[int, str]:
@@ -84,12 +94,12 @@ def _period(facts: PointFacts, meter_id: str, axis: Axis) -> NDArray[np.bool_]:
 
 def _sub_head_points(
     points: Iterable[SubHeadPoint], blocks: Mapping[Ean, Sequence[Block]], span: Span
-) -> Iterator[Body]:
+) -> Iterator[Part]:
     for point in sorted(points, key=lambda each: each.sequence_number):
         meter = together(by_meter(blocks.get(point.ean, ()), span.slices))
         found = write_series(meter, span, _every(span.slices))
         if found.value_count:
-            yield Body(_object(_described(point))[:-1] + b"," + found.json + b"}", found.value_count)
+            yield Part((_object(_described(point))[:-1], *found.pieces, b"}"), found.value_count)
 
 
 def _described(point: SubHeadPoint) -> dict[str, Any]:

@@ -57,6 +57,14 @@ class Body:
     value_count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of JSON that is joined to the others at the very end, for it is long; and how many values are in it."""
+
+    pieces: Sequence[bytes]
+    value_count: int
+
+
 @dataclass(frozen=True)
 class Span:
     """The slices and the days of the span, on which all series of the point lie."""
@@ -73,18 +81,19 @@ class Span:
         return Axis(self.energy, Resolution.DAILY, self.wanted.first_day, self.wanted.last_day)
 
 
-def write_series(meter: MeterBlocks, span: Span, expected: NDArray[np.bool_]) -> Body:
-    """The series of one meter as fields of a JSON object; empty ones left out."""
+def write_series(meter: MeterBlocks, span: Span, expected: NDArray[np.bool_]) -> Part:
+    """The series of one meter as fields of a JSON object, each with a comma in front; empty ones left out."""
     wanted = span.wanted
     found: dict[str, Slices] = {}
     if not meter.blocks:
-        return Body(b"", 0)
+        return Part((), 0)
     if intervals := wanted.intervals.get(Detail.DAILY, ()):
         found["dailyEnergy"] = _write(span.days, intervals, list(_daily(meter, span, expected)), wanted)
     if intervals := wanted.intervals.get(Detail.SLICES, ()):
         found[_SLICES[span.energy]] = _write(span.slices, intervals, list(_fine(meter, span)), wanted)
-    fields = [f'"{name}":['.encode() + each.json + b"]" for name, each in found.items() if each.value_count]
-    return Body(b",".join(fields), sum(each.value_count for each in found.values()))
+    written = {name: each for name, each in found.items() if each.value_count}
+    pieces = [piece for name, each in written.items() for piece in (f',"{name}":['.encode(), each.json, b"]")]
+    return Part(pieces, sum(each.value_count for each in written.values()))
 
 
 def _write(axis: Axis, intervals: Intervals, entries: Sequence[Entry], wanted: Wanted) -> Slices:
