@@ -6,6 +6,7 @@ import gzip
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -128,13 +129,18 @@ def until_answered(holder: HolderClient, ean: str, status: int, **query: str) ->
 
 
 def entries(platform: Running, stream: str) -> list[Event]:
-    secret = platform.layout.secrets.roles["export"]
-    address = platform.layout.database_elsewhere.rpartition("@")[2]
-    with psycopg.connect(f"postgresql://export:{secret}@{address}") as connection:
+    with database(platform) as connection:
         rows = connection.execute(
             "select payload from event where stream_id = %s order by stream_version", [stream]
         ).fetchall()
     return [decode(payload) for (payload,) in rows]
+
+
+def database(platform: Running) -> psycopg.Connection:
+    """A connection as export has it."""
+    secret = platform.layout.secrets.roles["export"]
+    address = platform.layout.database_elsewhere.rpartition("@")[2]
+    return psycopg.connect(f"postgresql://export:{secret}@{address}")
 
 
 def meter_of(answer: httpx.Response) -> dict[str, Any]:
@@ -415,3 +421,32 @@ def test_people_of_a_holder_read_what_its_mandates_open(platform: Running, holde
     withdraw(platform, mandate)
     until_answered(holder, HOUSE, 404, **OCTOBER)
     assert reads(platform, "energiecoach", HOUSE, "2026-10-25", "2026-10-25", "day").status_code == 404
+
+
+def test_with_the_ledger_locked_nothing_leaves(platform: Running, holder: HolderClient) -> None:
+    [mandate] = consent(platform, holder, [HOUSE])
+    until_answered(holder, HOUSE, 200, **OCTOBER)
+    before = len(entries(platform, f"ledger:{HOUSE}"))
+    with ThreadPoolExecutor(1) as asking, database(platform) as locking:
+        locking.execute("lock table event in access exclusive mode")
+        answer = asking.submit(holder.energy, HOUSE, **OCTOBER)
+        with pytest.raises(TimeoutError):
+            answer.result(1.5)
+        locking.rollback()
+        assert answer.result(20).status_code == 200
+    assert len(entries(platform, f"ledger:{HOUSE}")) == before + 1
+    withdraw(platform, mandate)
+
+
+def test_without_news_from_mandate_the_door_closes_and_opens_again(platform: Running, holder: HolderClient) -> None:
+    [mandate] = consent(platform, holder, [HOUSE])
+    until_answered(holder, HOUSE, 200, **OCTOBER)
+    platform.kill("mandate")
+    try:
+        closed, seconds = until_answered(holder, HOUSE, 503, **OCTOBER)
+    finally:
+        platform.start_again("mandate")
+    assert (closed.json()["Code"], closed.headers["retry-after"]) == ("PermissionsStale", "5")
+    assert seconds < 17
+    until_answered(holder, HOUSE, 200, **OCTOBER)
+    withdraw(platform, mandate)
