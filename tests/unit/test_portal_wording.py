@@ -10,8 +10,7 @@ import pytest
 
 from market.channel import CHANNELS, MeterKind
 from services.portal.mandates import SERVICE_TYPES
-from services.portal.rendering import places
-from services.portal.sessions import Role
+from services.portal.rendering import PLACES
 from services.portal.wording import Language, choose_language, wording
 
 DUTCH, ENGLISH, FRENCH = wording(Language.NL), wording(Language.EN), wording(Language.FR)
@@ -60,7 +59,7 @@ def test_every_service_state_and_role_has_its_words() -> None:
     wanted |= {f"state_{state}" for state in states} | {f"state_over_{reason}" for reason in reasons}
     wanted |= {f"badge_{state}" for state in (*states, "over")}
     wanted |= {"error_role_net_user", "error_role_holder"}
-    wanted |= {name for role in Role for _, name in places([role])}
+    wanted |= {name for places_of_role in PLACES.values() for _, name in places_of_role}
     assert wanted - set(DUTCH.texts) == set()
 
 
