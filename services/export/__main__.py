@@ -1,4 +1,4 @@
-"""python -m services.export api relay: one or both roles as one process."""
+"""python -m services.export api relay project: some or all roles as one process."""
 
 from __future__ import annotations
 
