@@ -90,8 +90,8 @@ class Deliveries:
         return True
 
     def _enter(self, tx: Connection, question: Question, seen: Seen, value_count: int) -> None:
-        """In the ledger of the head point; without a right, in the holder's own. A stranger at an unknown point
-        leaves no trace, for there is nobody to show it to."""
+        """In the ledger of the head point; without a right, in the holder's own. A stranger, or anybody at an
+        unknown point, leaves no trace, for there is nobody to show it to."""
         head = seen.facts.ean if seen.facts else question.ean
         entry = self._entry(question, head, value_count)
         reader = seen.reader
@@ -100,7 +100,7 @@ class Deliveries:
             del entry["value_count"]
             refusal = Refusal(holder_kbo=reader.kbo, channel="portal", refused_at=refused_at, **entry)
             enter_refusal(tx, refusal, correlation_id=self.new_id())
-        elif seen.facts is not None:
+        elif seen.facts is not None and seen.right.recipient:
             right = seen.right
             delivery = Delivery(channel="portal", recipient=right.recipient, mandate_ids=right.mandate_ids, **entry)
             enter_delivery(tx, delivery, correlation_id=self.new_id())
