@@ -102,8 +102,12 @@ def find_answer(tx: Connection, request: RequestKey) -> Answer | None:
 
 
 def keep_answer(tx: Connection, request: RequestKey, answer: Answer, *, recorded_at: datetime) -> None:
-    """Keep `answer` for the next time; where another transaction was first, its answer stays."""
-    tx.execute(
+    """Keep `answer` for the next time.
+
+    Raises:
+        StreamChanged: the same command was carried out in between: roll back, its answer is there at the next try.
+    """
+    kept = tx.execute(
         insert(command_answer)
         .values(
             caller=request.caller,
@@ -114,7 +118,10 @@ def keep_answer(tx: Connection, request: RequestKey, answer: Answer, *, recorded
             recorded_at=recorded_at,
         )
         .on_conflict_do_nothing()
+        .returning(command_answer.c.status)
     )
+    if kept.first() is None:
+        raise StreamChanged("the same command was carried out in between")
 
 
 def answer_once(
