@@ -111,7 +111,7 @@ def from_record(record: Record, ids: Mapping[int, Schema] | None = None) -> Enve
         known = _parse(headers)
     except KeyError as error:
         raise Undecodable(f"header {error.args[0]} is missing") from error
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise Undecodable("a header is damaged") from error
     if known["event_type"] != type(event).__name__:
         raise Undecodable("ce_type and the value name different events")

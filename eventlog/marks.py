@@ -75,7 +75,7 @@ def decode_mark(value: bytes) -> Mark:
             topic=str(raw["topic"]),
             offsets={int(partition): int(offset) for partition, offset in raw["offsets"].items()},
         )
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         raise Undecodable(f"not a mark: {type(error).__name__}") from error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.dialects.postgresql import insert
@@ -16,6 +16,8 @@ from eventlog.dead_letter import Unusable
 from eventlog.envelope import Envelope, Record, from_record
 from eventlog.tables import stream_position
 from eventlog.topics import partition_of
+
+_VERSION_DIGITS: Final = 10  # fewer of them fit into the column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +159,8 @@ def _read(record: Record, partition_count: int | None) -> Envelope | str:
         envelope = from_record(record)
     except Undecodable as error:
         return str(error)
+    if envelope.stream_version < 1 or "\0" in envelope.stream_id:
+        return "no stream has such a name or version"
     if partition_count is not None and partition_of(envelope.key, partition_count) != record.partition:
         return "its key belongs to another partition"
     return envelope
@@ -174,7 +178,7 @@ def _park(tx: Connection, projection: EventProjection, record: Record, streams: 
         record,
         reason,
         stream_id=stream_id or None,
-        stream_version=int(version) if version.isdecimal() else None,
+        stream_version=int(version) if version.isdecimal() and len(version) < _VERSION_DIGITS else None,
     )
     streams.parked.add(stream_id)
 
@@ -189,8 +193,8 @@ def _demand_next(projection: EventProjection, envelope: Envelope, seen: int) -> 
 
 def _stream_id(record: Record) -> str:
     """Return the stream that the headers name, "" for none. Without one an event cannot hold up the rest of its stream,
-    but then the next version of it is a gap."""
-    return dict(record.headers).get("ce_subject", b"").decode("utf-8", "replace")
+    but then the next version of it is a gap. PostgreSQL keeps no NUL."""
+    return dict(record.headers).get("ce_subject", b"").decode("utf-8", "replace").replace("\0", "\ufffd")
 
 
 def read_streams(tx: Connection, name: str, stream_ids: set[str]) -> Streams:

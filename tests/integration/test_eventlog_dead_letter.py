@@ -115,6 +115,29 @@ def parked(engine: Engine) -> list[tuple[int, str, bool]]:
         return [(row.record_offset, row.reason, row.replayed_at is not None) for row in rows]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("stream_version", b"0", "no stream has such a name or version"),
+        ("ce_subject", b"point:\x00", "no stream has such a name or version"),
+        ("stream_version", b"99999999999999999999x", "a header is damaged"),
+        ("stream_version", b"\xb2", "a header is damaged"),
+        ("recorded_at", b"0001-01-01T00:00:00+14:00", "a header is damaged"),
+    ],
+)
+def test_whatever_stands_in_the_headers_a_bad_record_is_parked_and_nothing_stops(
+    engine: Engine, points: EventProjection, name: str, value: bytes, reason: str
+) -> None:
+    good = delivered(0, version=1, day=1)
+    headers = tuple((each, value if each == name else kept) for each, kept in good.headers)
+    huge = tuple((each, b"99999999999" if each == "stream_version" else kept) for each, kept in headers)
+
+    applied = apply(points, replace(good, headers=headers), replace(good, offset=1, value=b"?", headers=huge))
+
+    assert applied == Applied(applied_count=0, parked_count=2)
+    assert parked(engine)[0] == (0, reason, False)
+
+
 RECORD = Delivered(offset=7, headers=(("ce_id", b"plain"), ("odd", b"\x00\xff\xe9")))
 
 

@@ -103,7 +103,9 @@ def test_a_missing_header_is_named(name: str) -> None:
         ("ce_id", b"17"),
         ("recorded_at", b"yesterday"),
         ("recorded_at", b"2026-11-20T11:00:00"),
+        ("recorded_at", b"0001-01-01T00:00:00+14:00"),
         ("stream_version", b"one"),
+        ("stream_version", b"9" * 5_000),
         ("ce_source", b"\xff"),
     ],
 )
