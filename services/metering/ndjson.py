@@ -156,7 +156,7 @@ def read_instant(text: str) -> datetime:
 
 def _day(text: str) -> date:
     try:
-        if len(text) == 10:
+        if len(text) == 10 and text[4] == text[7] == "-":  # not a week's day: 2026-W47-4
             return date.fromisoformat(text)
     except ValueError:
         pass

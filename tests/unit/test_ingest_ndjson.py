@@ -108,6 +108,7 @@ def test_null_is_as_good_as_left_out() -> None:
         (json.dumps({k: v for k, v in DAY.items() if k != "day"}).encode(), "the field day is missing"),
         (line(ean=541448800000000017), "ean must be text"),
         (line(day="19-11-2026"), "day must be a date such as 2026-11-19"),
+        (line(day="2026-W47-4"), "day must be a date such as 2026-11-19"),
         (line(day="20261119"), "day must be a date such as 2026-11-19"),
         (line(day="2026-02-29"), "day must be a date such as 2026-11-19"),
         (
