@@ -36,15 +36,18 @@ class ProjectionCondition:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """The whole platform. `unpublished` are event rows that no relay has sent, by process."""
+    """The whole platform. `is_started` once all of it was ready; `unpublished` are event rows no relay has sent, by
+    process.
+    """
 
     processes: tuple[ProcessCondition, ...]
     projections: tuple[ProjectionCondition, ...]
     unpublished: dict[str, int]
+    is_started: bool
 
     @property
     def is_ready(self) -> bool:
-        return bool(self.processes) and all(process.is_ready for process in self.processes)
+        return self.is_started and bool(self.processes) and all(process.is_ready for process in self.processes)
 
     def as_json(self) -> dict[str, Any]:
         """Return what `kwartier status --json` prints."""
@@ -65,7 +68,7 @@ def observe(state: State) -> Condition:
     endpoints = read_json(state.endpoints) or {}
     processes = tuple(ProcessCondition(each["name"], each["pid"], _is_ready(each, endpoints)) for each in entries)
     found = observe_projections(endpoints) if entries else ((), {})
-    return Condition(processes, *found)
+    return Condition(processes, *found, is_started=bool(endpoints))
 
 
 def observe_projections(endpoints: dict[str, Any]) -> tuple[tuple[ProjectionCondition, ...], dict[str, int]]:

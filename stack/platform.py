@@ -65,7 +65,6 @@ def start(layout: Layout, supervisor: Supervisor) -> None:
     Raises:
         Problem: a part does not start, or a server that runs elsewhere refuses.
     """
-    layout.state.endpoints.unlink(missing_ok=True)
     write_credentials(
         layout.state,
         layout.secrets,

@@ -66,11 +66,15 @@ class State:
 
     @contextmanager
     def held(self) -> Iterator[bool]:
-        """Hold the state for this process until the block ends; yields False where another process holds it."""
+        """Hold the state for this process until the block ends; yields False where another process holds it.
+
+        Whoever sees a holder never sees the addresses that a killed one left.
+        """
         with self.lock.open("a+") as file:
             if not _lock(file):
                 yield False
                 return
+            self.endpoints.unlink(missing_ok=True)
             file.truncate(0)
             file.write(str(os.getpid()))
             file.flush()

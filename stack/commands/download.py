@@ -92,4 +92,7 @@ def _offered_name(response: httpx.Response, extension: str) -> str:
 
 
 def _day(text: str) -> date:
-    return date.fromisoformat(text)
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day: give it as in 2026-11-20") from None

@@ -60,7 +60,10 @@ def content_type(content: bytes) -> str:
 
 def _send(path: Path, url: str, token: str, query: dict[str, str]) -> httpx.Response:
     """Return metering's answer; asks again while it says that the log is not to be had just now."""
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise Problem(f"{path} cannot be read ({error.strerror}): give a file that you may read") from error
     headers = {"Authorization": f"Bearer {token}", "Content-Type": content_type(content)}
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
@@ -85,7 +88,10 @@ def _tell(path: Path, response: httpx.Response) -> bool:
 
 def _instant(text: str) -> datetime:
     """Return an instant in UTC; one without a zone is refused."""
-    instant = datetime.fromisoformat(text)
-    if instant.tzinfo is None:
-        raise argparse.ArgumentTypeError("an instant needs its zone, as in 2026-11-20T04:00:00Z")
-    return instant.astimezone(UTC)
+    try:
+        instant = datetime.fromisoformat(text)
+        if instant.tzinfo is not None:
+            return instant.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is no instant with its zone: give it as in 2026-11-20T04:00:00Z")

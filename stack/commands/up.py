@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -23,8 +24,8 @@ READY_TIMEOUT_SECONDS = 300.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Stopped(BaseException):
-    """A signal asked to stop; raised where the main thread is."""
+class Stopped(KeyboardInterrupt):
+    """A signal asked to stop; raised where the main thread is. An event loop lets no other one through everywhere."""
 
 
 def add(subparsers: Any) -> argparse.ArgumentParser:
@@ -108,16 +109,20 @@ def _detach(state: State, arguments: argparse.Namespace) -> int:
     program += ["--empty"] if arguments.empty else []
     program += ["--port", str(arguments.port)] if arguments.port is not None else []
     log = state.logs / "up.log"
-    with log.open("wb") as output:
+    with log.open("ab") as output:
+        began = output.tell()
         process = subprocess.Popen(
             program, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
     try:
         with progress() as report:
             while not (state.endpoints.exists() and state.holder() == process.pid):
-                if process.poll() is not None:
-                    raise _told(log.read_text(errors="replace"), process.returncode)
-                report((log.read_text(errors="replace").splitlines() or ["starting"])[-1])
+                told = log.read_bytes()[began:].decode(errors="replace")
+                if process.poll() == 0:  # another start was first, and is ready
+                    return _complete(state, arguments)
+                if process.returncode is not None:
+                    raise _told(told, process.returncode)
+                report((told.splitlines() or ["starting"])[-1])
                 time.sleep(0.1)
     except KeyboardInterrupt:
         process.terminate()
@@ -152,7 +157,7 @@ def _complete(state: State, arguments: argparse.Namespace) -> int:
     with progress() as report:
         _wait_for_all(state, report)
     _say_ready(state)
-    print(f"it runs in process {holder}; kwartier down --state {state.folder} stops it", flush=True)
+    print(f"it runs in process {holder}; kwartier down --state {shlex.quote(str(state.folder))} stops it", flush=True)
     demo.bring_in(state, is_wanted=not arguments.empty)
     return 0
 

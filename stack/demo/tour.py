@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -69,4 +70,4 @@ def _kind(point: DemoPoint) -> str:
 
 
 def _option(state: State) -> str:
-    return "" if state.folder == DEFAULT.absolute() else f" --state {state.folder}"
+    return "" if state.folder == DEFAULT.absolute() else f" --state {shlex.quote(str(state.folder))}"

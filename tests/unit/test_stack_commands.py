@@ -13,7 +13,9 @@ from stack.cli import main
 from stack.commands.import_files import content_type
 from stack.commands.wait import records_behind
 from stack.condition import ProjectionCondition
+from stack.demo.tour import say_empty
 from stack.jars import pinned_jars
+from stack.state import State
 
 
 @pytest.mark.parametrize(
@@ -40,6 +42,29 @@ def test_a_projection_is_behind_by_the_records_below_the_ends_that_it_has_not_pa
 def test_an_import_of_a_file_that_is_not_there_is_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["import", str(tmp_path / "absent.csv"), "--state", str(tmp_path)]) == 2
     assert capsys.readouterr().err == f"kwartier: {tmp_path / 'absent.csv'} is no file: give files that exist\n"
+
+
+def test_words_that_are_no_day_and_no_instant_are_told_what_one_looks_like(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, told in (
+        (["download", "--from", "19-11-2026"], "'19-11-2026' is no day: give it as in 2026-11-20"),
+        (["import", "file", "--source-at", "noon"], "'noon' is no instant with its zone: give it as in"),
+        (["import", "file", "--source-at", "2026-11-20T04:00:00"], "is no instant with its zone: give it as in"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert (ended.value.code, told in capsys.readouterr().err) == (2, True)
+
+
+def test_what_to_type_next_can_be_typed_whatever_the_folder_is_called(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    state = State(tmp_path / "my state")
+    state.prepare()
+    state.endpoints.write_text('{"portal": "http://127.0.0.1:8400"}')
+
+    say_empty(state)
+
+    assert f"kwartier import FILE --state '{tmp_path}/my state' " in capsys.readouterr().out
 
 
 def test_days_in_the_wrong_order_are_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from base64 import b64decode
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from stack.condition import Condition, ProcessCondition
 from stack.credentials import identity_clients, load_secrets, write_credentials
 from stack.problem import Problem
 from stack.state import State
@@ -48,6 +50,20 @@ with State(Path({str(state.folder)!r})).held() as is_mine:
     assert state.holder() is None
     with state.held() as is_mine:
         assert is_mine
+
+
+def test_whoever_takes_a_state_over_removes_the_addresses_that_a_killed_one_left(state: State) -> None:
+    state.endpoints.write_text('{"portal": "http://127.0.0.1:8400"}')
+
+    with state.held() as is_mine:
+        assert (is_mine, state.holder(), state.endpoints.exists()) == (True, os.getpid(), False)
+
+
+def test_a_platform_that_still_starts_is_not_ready_though_every_process_so_far_is() -> None:
+    process = ProcessCondition("identity", os.getpid(), is_ready=True)
+
+    assert not Condition((process,), (), {}, is_started=False).is_ready
+    assert Condition((process,), (), {}, is_started=True).is_ready
 
 
 def test_a_state_that_cannot_be_written_says_what_to_do(tmp_path: Path) -> None:
