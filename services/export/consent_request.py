@@ -13,6 +13,7 @@ from services.export.instants import InvalidInstant, parse_bare_day, parse_insta
 
 _FLOWS: Final = {"b2c": "B2C", "b2b": "B2B"}
 _SERVICES: Final = {each.lower(): each for each in ("VH_onbepaald", "VH_kwartier_uur", "VH_dag", "IG")}
+_DIGITS: Final = 9
 _TEXTS: Final = (
     ("returnUrlSuccess", "return_url_success"),
     ("returnUrlFailed", "return_url_failed"),
@@ -59,14 +60,19 @@ def _text(name: str, fields: Mapping[str, Any], wrong: list[str], *, is_required
         value = str(value)
     if value in (None, "") and not is_required:
         return None
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or not _is_text(value):
         wrong.append(f"{name}: this field is required, a text" if value in (None, "") else f"{name}: a text")
         return None
     return value
 
 
+def _is_text(value: str) -> bool:
+    """Whether it can be written at all: JSON lets half a letter through, which no encoding has."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
 def _count(value: object, wrong: list[str]) -> int | None:
-    if isinstance(value, str) and value.isdecimal():
+    if isinstance(value, str) and value.isdecimal() and len(value) <= _DIGITS:
         value = int(value)
     if value is None or (isinstance(value, int) and not isinstance(value, bool)):
         return value

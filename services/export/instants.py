@@ -34,11 +34,12 @@ def parse_instant(text: str) -> datetime:
 
 
 def parse_bare_day(text: str) -> date | None:
-    """Return `text` as a day, where it is one without a time."""
+    """Return `text` as a day, where it is one without a time, of a year that makes sense."""
     try:
-        return date.fromisoformat(text) if _DAY.fullmatch(text) else None
+        day = date.fromisoformat(text) if _DAY.fullmatch(text) else None
     except ValueError:
         return None
+    return day if day is not None and day.year in _YEARS else None
 
 
 def instant_text(instant: datetime) -> str:

@@ -84,7 +84,13 @@ def test_a_data_period_is_whole_local_days(first: str, last: str | None, days: t
             {"dataServices": [{"dataServiceType": "IG", "dataPeriodTo": "soon"}]},
             "dataServices[0].dataPeriodTo: a date, or a date-time in ISO 8601",
         ),
+        (
+            {"dataServices": [{"dataServiceType": "IG", "dataPeriodTo": "9999-12-31"}]},
+            "dataServices[0].dataPeriodTo: a year from 1900 to 2199",
+        ),
         ({"numberOfEans": "many"}, "numberOfEans: a whole number"),
+        ({"numberOfEans": "9" * 5000}, "numberOfEans: a whole number"),
+        ({"referenceNumber": "half a letter: \ud800"}, "referenceNumber: a text"),
         ({"numberOfEans": True}, "numberOfEans: a whole number"),
         ({"returnUrlSuccess": 7.5}, "returnUrlSuccess: a text"),
     ],
