@@ -24,6 +24,12 @@ _CODES: Final = {404: "NotFound", 405: "MethodNotAllowed", 413: "TooLarge", 415:
 _log: Final = logging.getLogger(__name__)
 
 
+class JsonAnswer(JSONResponse):
+    """JSON that says its letters, as the data access API promises of every answer."""
+
+    media_type = "application/json; charset=utf-8"
+
+
 class ErrorBody(BaseModel):
     """An error, for the API's own description of itself."""
 
@@ -74,29 +80,29 @@ def answer_problems(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _of_fault)
 
 
-def _answer(problem: Problem) -> JSONResponse:
-    return JSONResponse(problem_body(problem), status_code=problem.status, headers=problem.headers)
+def _answer(problem: Problem) -> JsonAnswer:
+    return JsonAnswer(problem_body(problem), status_code=problem.status, headers=problem.headers)
 
 
-def _of_problem(_: Request, error: Exception) -> JSONResponse:
+def _of_problem(_: Request, error: Exception) -> JsonAnswer:
     assert isinstance(error, Problem)  # noqa: S101 (the registration above says so)
     return _answer(error)
 
 
-def _of_validation(_: Request, error: Exception) -> JSONResponse:
+def _of_validation(_: Request, error: Exception) -> JsonAnswer:
     assert isinstance(error, RequestValidationError)  # noqa: S101 (the registration above says so)
     messages = [f"{_place(each['loc'])}: {each['msg'].removeprefix('Value error, ')}" for each in error.errors()]
     return _answer(Problem(400, "ValidationError", "the request is not valid", validation_errors=messages))
 
 
-def _of_http(_: Request, error: Exception) -> JSONResponse:
+def _of_http(_: Request, error: Exception) -> JsonAnswer:
     assert isinstance(error, HTTPException)  # noqa: S101 (the registration above says so)
     phrase = HTTPStatus(error.status_code).phrase
     code = _CODES.get(error.status_code, phrase.replace(" ", ""))
     return _answer(Problem(error.status_code, code, phrase.lower(), headers=error.headers))
 
 
-def _of_database(_: Request, error: Exception) -> JSONResponse:
+def _of_database(_: Request, error: Exception) -> JsonAnswer:
     if not is_outage(error):
         raise error
     _log.warning("the database is away: %s", type(error).__name__)
@@ -104,7 +110,7 @@ def _of_database(_: Request, error: Exception) -> JSONResponse:
     return _answer(Problem(503, "DatabaseUnavailable", message, headers={"Retry-After": "2"}))
 
 
-def _of_fault(_: Request, error: Exception) -> JSONResponse:
+def _of_fault(_: Request, error: Exception) -> JsonAnswer:
     return _answer(Problem(500, "InternalError", "something went wrong here; it was logged"))
 
 

@@ -16,10 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from fastapi import APIRouter, Depends
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import Engine
-from starlette.responses import JSONResponse
 
 from eventlog.event_store import StreamChanged
-from eventlog.problems import ErrorBody, Problem
+from eventlog.problems import ErrorBody, JsonAnswer, Problem
 from eventlog.trust import Authenticator, require
 from market.kbo import parse_kbo
 from services.export.credentials import Credential, CredentialDiffers, Environment, hmac_of, issue, revoke
@@ -138,12 +137,12 @@ def credentials_router(desk: CredentialDesk, authenticator: Authenticator) -> AP
     }
 
     @router.post("/credentials", response_model=CredentialAnswer, status_code=HTTPStatus.CREATED, **command)
-    def issue_credential(body: CredentialBody) -> JSONResponse:
+    def issue_credential(body: CredentialBody) -> JsonAnswer:
         """Let a client of a holder in. The same again changes nothing and answers 200."""
         answer = desk.issue(body)
         status = HTTPStatus.CREATED if answer.outcome == "issued" else HTTPStatus.OK
         headers = {"Cache-Control": "no-store"}
-        return JSONResponse(answer.model_dump(exclude_none=True), status_code=status, headers=headers)
+        return JsonAnswer(answer.model_dump(exclude_none=True), status_code=status, headers=headers)
 
     @router.post("/credentials/{client_id}/revocation", response_model=RevocationAnswer, **command)
     def revoke_credential(client_id: _Name) -> RevocationAnswer:

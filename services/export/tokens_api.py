@@ -16,8 +16,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request
 from sqlalchemy import Engine
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
+from eventlog.problems import JsonAnswer
 from services.export.assertions import ASSERTION_TYPE, AssertionRefused, check_assertion, client_of
 from services.export.credentials import NO_HMAC, Credential, find_credential, hmac_of, use_assertion
 from services.export.tokens import LIFETIME_SECONDS, TokenSigner
@@ -136,13 +137,13 @@ def tokens_router(desk: TokenDesk) -> APIRouter:
         except _Refused as refused:
             body = {"error": refused.error, "error_description": refused.description}
             challenge = {"WWW-Authenticate": "Basic"} if refused.status == HTTPStatus.UNAUTHORIZED else {}
-            return JSONResponse(body, status_code=refused.status, headers={**_NO_STORE, **challenge})
-        return JSONResponse(answer, headers=_NO_STORE)
+            return JsonAnswer(body, status_code=refused.status, headers={**_NO_STORE, **challenge})
+        return JsonAnswer(answer, headers=_NO_STORE)
 
     @router.get("/.well-known/jwks.json", response_model=dict[str, Any])
     async def keys() -> Response:
         """The keys that access tokens are signed with."""
-        return JSONResponse(desk.signer.published(), headers={"Cache-Control": "max-age=300"})
+        return JsonAnswer(desk.signer.published(), headers={"Cache-Control": "max-age=300"})
 
     return router
 
