@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
@@ -38,6 +39,7 @@ from services.mandate.domain.session import DataServiceType, OpenSession, Refere
 from services.mandate.handlers import Origin, consent, open_session
 from services.mandate.register_client import NetUser
 
+_SESSION_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _COMMAND: Final[dict[str, Any]] = {
     "status_code": HTTPStatus.CREATED,
     "responses": ERRORS,
@@ -75,8 +77,9 @@ def sessions_router(desk: Desk, authenticator: Authenticator) -> APIRouter:
     @router.get("/sessions/{session_id}", response_model=SessionState, responses={**READ_ERRORS, 404: ERRORS[404]})
     def read_session(session_id: str, _: Caller = portal) -> SessionState:
         """What a consent page shows, also when the link is used or its time is over."""
+        known_id = _session_id(session_id)
         with desk.engine.begin() as tx:
-            row = store.find_session(tx, session_id)
+            row = store.find_session(tx, known_id)
         if row is None:
             raise no_such_session()
         return _state(row, desk.clock())
@@ -92,11 +95,19 @@ def sessions_router(desk: Desk, authenticator: Authenticator) -> APIRouter:
 
         `NotNetUser`: another would have to agree, and that route is not there yet. `LinkSpent`: used, or too old.
         """
+        known_id = _session_id(session_id)
         known = await desk.net_user(caller)
-        work = _consenting(SessionId(session_id), body, caller, known, desk.new_id)
+        work = _consenting(known_id, body, caller, known, desk.new_id)
         return await desk.answer_later(work, caller, idempotency_key, body.command(session_id=session_id))
 
     return router
+
+
+def _session_id(text: str) -> SessionId:
+    """Return `text` as the id of a link; what was never one (it may hold a NUL) is a link that nobody gave out."""
+    if not _SESSION_ID.fullmatch(text):
+        raise no_such_session()
+    return SessionId(text)
 
 
 def _opening(body: SessionBody, session_id: str, now: datetime) -> OpenSession:

@@ -71,6 +71,13 @@ async def test_a_session_is_opened_for_a_holder_and_shown_to_the_portal(room: Ro
     }
 
 
+@pytest.mark.parametrize("session_id", ["never-given-out-0000", "a%00b", "%ed%a0%80", "x" * 65])
+async def test_what_was_never_a_link_is_no_link(room: Room, session_id: str) -> None:
+    shown = await room.client.get(f"/sessions/{session_id}", headers=PORTAL)
+    answer = await room.post(f"/sessions/{session_id}/consent", {"eans": [HOUSE]}, ANNA)
+    assert [(each.status_code, each.json()["Code"]) for each in (shown, answer)] == [(404, "NoSuchSession")] * 2
+
+
 async def test_optional_fields_may_be_null(room: Room) -> None:
     empty = ("number_of_eans", "return_url_success", "return_url_failed", "enterprise_number")
     session_id = await room.open(**dict.fromkeys(empty))
