@@ -21,7 +21,10 @@ _FAST: Final = 1
 
 
 class AnyCase:
-    """Lets the paths of the data access API match without regard to case. Others pass as they are."""
+    """Lets the paths of the data access API match without regard to case. Others pass as they are.
+
+    The scope stays the same object: what is found in it further in, such as the route, is what metrics are told by.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -30,7 +33,7 @@ class AnyCase:
         if scope["type"] == "http":
             path = _CANONICAL.get(scope["path"].rstrip("/").lower())
             if path is not None:
-                scope = {**scope, "path": path, "raw_path": path.encode()}
+                scope.update(path=path, raw_path=path.encode())
         await self._app(scope, receive, send)
 
 
