@@ -17,6 +17,15 @@ from eventlog.service_token import ServiceToken
 
 _SCOPE: Final = "sessions.write"
 _REFUSALS: Final = (HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.NOT_FOUND)
+_CLIENT_NAMES: Final = {
+    "contract_number": "dataAccessContractNumber",
+    "reference_number": "referenceNumber",
+    "services": "dataServices",
+    "number_of_eans": "numberOfEans",
+    "return_url_success": "returnUrlSuccess",
+    "return_url_failed": "returnUrlFailed",
+    "enterprise_number": "enterpriseNumber",
+}
 _log: Final = logging.getLogger(__name__)
 
 
@@ -64,7 +73,7 @@ class MandateClient:
         try:
             if answer.status_code in _REFUSALS:
                 refusal = _Refusal.model_validate_json(answer.content)
-                messages = refusal.ValidationErrorMessages or [refusal.Message]
+                messages = [in_clients_words(each) for each in refusal.ValidationErrorMessages or [refusal.Message]]
                 raise Problem(400, "ValidationError", refusal.Message, validation_errors=messages)
             if answer.status_code == HTTPStatus.CREATED:
                 return OpenedSession.model_validate_json(answer.content)
@@ -73,3 +82,9 @@ class MandateClient:
             raise MandateUnavailable from None
         _log.error("mandate answered %d to a session", answer.status_code)
         raise MandateUnavailable
+
+
+def in_clients_words(message: str) -> str:
+    """Return what mandate says of a session (`name: what is wrong`) under the name that clients know."""
+    name, colon, rest = message.partition(": ")
+    return f"{_CLIENT_NAMES.get(name, name)}{colon}{rest}"

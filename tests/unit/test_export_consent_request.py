@@ -8,6 +8,7 @@ import pytest
 
 from eventlog.problems import Problem
 from services.export.consent_request import read_consent_request
+from services.export.mandate_client import in_clients_words
 from tests.examples import HOLDER_KBO
 
 BODY: dict[str, Any] = {
@@ -105,3 +106,22 @@ def test_what_is_wrong_is_named(changes: dict[str, Any], message: str) -> None:
 def test_a_body_that_is_no_object_is_refused(body: object) -> None:
     with pytest.raises(Problem, match="JSON object"):
         read_consent_request(body, holder_kbo=HOLDER_KBO)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (
+            "number_of_eans: Input should be less than or equal to 100",
+            "numberOfEans: Input should be less than or equal to 100",
+        ),
+        (
+            "enterprise_number: an enterprise number is ten digits",
+            "enterpriseNumber: an enterprise number is ten digits",
+        ),
+        ("services: List should have at most 4 items", "dataServices: List should have at most 4 items"),
+        ("give both return addresses or neither", "give both return addresses or neither"),
+    ],
+)
+def test_a_client_reads_of_fields_by_the_names_it_sent(said: str, shown: str) -> None:
+    assert in_clients_words(said) == shown
