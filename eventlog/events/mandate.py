@@ -19,12 +19,14 @@ class DataAccessContractSigned(Event):
     """A data access holder may from now on ask for mandates.
 
     `contract_number` has ten digits; `holder_kbo` is the holder's KBO number (ten digits); `valid_from` is the first
-    local day of the contract.
+    local day of the contract. `holder_name` is the enterprise's public name, which customers are shown: 1 to 120
+    printable characters, or empty where it was not given.
     """
 
     contract_number: str
     holder_kbo: str
     valid_from: date
+    holder_name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,10 +56,14 @@ class ContractAnswer(BaseModel):
 
 
 class ContractState(BaseModel):
-    """A contract. `ended_on` is the first local day without it, null while no end is known."""
+    """A contract. `holder_name` is empty where the holder gave none.
+
+    `ended_on` is the first local day without it, null while no end is known.
+    """
 
     contract_number: str
     holder_kbo: str
+    holder_name: str
     valid_from: date
     ended_on: date | None
     return_roots: list[str]
@@ -87,6 +91,7 @@ class SessionState(BaseModel):
     state: Literal["open", "used", "expired"]
     contract_number: str
     holder_kbo: str
+    holder_name: str
     reference_number: str
     flow: str
     services: list[ServiceAnswer]
@@ -130,6 +135,7 @@ class MandateState(BaseModel):
     mandate_id: UUID
     contract_number: str
     holder_kbo: str
+    holder_name: str
     reference_number: str
     data_service_type: str
     data_period_from: date | None
@@ -139,6 +145,7 @@ class MandateState(BaseModel):
     is_active: bool
     granted_at: datetime
     expires_at: datetime
+    withdrawn_at: datetime | None
     ends_on: date | None = Field(description="First local day without access, ahead or behind; null where none.")
     end_reason: Literal["WITHDRAWN", "EXPIRED", "CUSTOMER_SWITCH", "POINT_CLOSED", "CONTRACT_ENDED"] | None
 

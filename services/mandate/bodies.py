@@ -11,12 +11,16 @@ from market.day import parse_day
 from market.ean import parse_ean
 from market.kbo import parse_kbo
 from services.mandate.domain.addresses import LENGTH_LIMIT
-from services.mandate.domain.contract import parse_contract_number
+from services.mandate.domain.contract import parse_contract_number, parse_holder_name
 from services.mandate.domain.session import EAN_LIMIT, DataServiceType, Flow, RequestedService, parse_reference
 
 
 def _optional_day(value: object) -> date | None:
     return None if value is None else parse_day(value)
+
+
+def _name_or_none(text: str) -> str:
+    return text and parse_holder_name(text)
 
 
 ContractNumberText = Annotated[str, AfterValidator(parse_contract_number)]
@@ -43,6 +47,9 @@ class ContractBody(Body):
     contract_number: ContractNumberText = Field(description="10 digits.")
     holder_kbo: KboText = Field(description="The holder's enterprise number, 10 digits.")
     valid_from: Day = Field(description="First local day.")
+    holder_name: Annotated[str, AfterValidator(_name_or_none)] = Field(
+        default="", description="The holder's public name, which customers see: 1 to 120 characters; empty for none."
+    )
 
 
 class ContractEndBody(Body):

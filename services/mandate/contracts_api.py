@@ -23,6 +23,7 @@ from services.mandate.domain.contract import (
     ContractCommand,
     ContractNumber,
     EndContract,
+    HolderName,
     RegisterReturnRoot,
     SignContract,
 )
@@ -49,7 +50,12 @@ def contracts_router(desk: Desk, authenticator: Authenticator) -> APIRouter:
     ) -> JSONResponse:
         """Sign a data access contract. The same again changes nothing and answers 200."""
         number = ContractNumber(body.contract_number)
-        wish = SignContract(contract_number=number, holder_kbo=Kbo(body.holder_kbo), valid_from=body.valid_from)
+        wish = SignContract(
+            contract_number=number,
+            holder_kbo=Kbo(body.holder_kbo),
+            valid_from=body.valid_from,
+            holder_name=HolderName(body.holder_name) if body.holder_name else None,
+        )
         return desk.answer(_work(wish), caller, idempotency_key, body.command())
 
     @router.post("/contracts/{contract_number}/end", **command)

@@ -110,8 +110,11 @@ def find_contract(tx: Connection, contract_number: str) -> dict[str, Any] | None
 
 
 def find_session(tx: Connection, session_id: str) -> dict[str, Any] | None:
-    """Return a session; None where there is none."""
-    row = tx.execute(select(session).where(session.c.session_id == session_id)).mappings().one_or_none()
+    """Return a session with the name of its holder; None where there is none."""
+    named = select(session, contract.c.holder_name).join(
+        contract, contract.c.contract_number == session.c.contract_number
+    )
+    row = tx.execute(named.where(session.c.session_id == session_id)).mappings().one_or_none()
     return None if row is None else dict(row)
 
 
@@ -125,7 +128,7 @@ def find_mandates(
     active_at: datetime | None = None,
     limit: int,
 ) -> list[dict[str, Any]]:
-    """Return the mandates that fit every argument given, the newest first, at most `limit`."""
+    """Return the mandates that fit every argument given, with the holder's name, the newest first, at most `limit`."""
     wanted: list[ColumnElement[bool]] = []
     if net_user_ids is not None:
         wanted.append(mandate.c.net_user_id.in_(net_user_ids))
@@ -135,7 +138,10 @@ def find_mandates(
     if active_at is not None:
         wanted.append(_is_active(active_at))
     newest = (mandate.c.granted_at.desc(), mandate.c.ean, mandate.c.data_service_type, mandate.c.mandate_id)
-    rows = tx.execute(select(mandate).where(and_(True, *wanted)).order_by(*newest).limit(limit)).mappings()
+    named = select(mandate, contract.c.holder_name).join(
+        contract, contract.c.contract_number == mandate.c.contract_number
+    )
+    rows = tx.execute(named.where(and_(True, *wanted)).order_by(*newest).limit(limit)).mappings()
     return [dict(row) for row in rows]
 
 

@@ -29,6 +29,7 @@ contract: Final = Table(
     metadata,
     Column("contract_number", String, primary_key=True, comment="data access contract, ten digits"),
     Column("holder_kbo", String, nullable=False, comment="enterprise number of the holder"),
+    Column("holder_name", String, nullable=False, comment="the holder's public name; empty where it gave none"),
     Column("valid_from", Date, nullable=False, comment="first local day"),
     Column("ended_on", Date, comment="first local day without it; null while no end is known"),
     comment="Data access contracts.",

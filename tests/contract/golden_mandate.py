@@ -27,7 +27,10 @@ SESSION_ID: Final = "AbCdEfGhIjKlMnOpQrStUv"
 
 MANDATE: Final[dict[tuple[str, int], Event]] = {
     ("DataAccessContractSigned", 1): DataAccessContractSigned(
-        contract_number="1000000001", holder_kbo="0123456749", valid_from=date(2026, 1, 1)
+        contract_number="1000000001",
+        holder_kbo="0123456749",
+        valid_from=date(2026, 1, 1),
+        holder_name="Energiecoach België NV",
     ),
     ("DataAccessContractEnded", 1): DataAccessContractEnded(contract_number="1000000001", ended_on=date(2026, 12, 1)),
     ("ReturnRootRegistered", 1): ReturnRootRegistered(contract_number="1000000001", root="https://holder.example/"),

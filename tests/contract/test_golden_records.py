@@ -40,12 +40,14 @@ def test_an_example_of_the_newest_version_is_written_to_the_same_bytes(file_name
 
 
 def test_the_bytes_of_a_small_event_are_those_of_the_avro_specification() -> None:
-    """Two marks, the fingerprint, twice length 10 (zigzag 14 hex) and ASCII, then day 20454 since 1970 as a varint."""
+    """Two marks, the fingerprint, twice length 10 (zigzag 14 hex) and ASCII, day 20454 since 1970 as a varint, then
+    length 23 and UTF-8 (the ë is two bytes)."""
     expected = (
         "c301" + registry.published().newest("DataAccessContractSigned").fingerprint.hex()
         + "14" + "31303030303030303031"
         + "14" + "30313233343536373439"
         + "ccbf02"
+        + "2e" + "456e6572676965636f6163682042656c6769" + "c3ab" + "204e56"
     )  # fmt: skip
     assert encode(GOLDEN["DataAccessContractSigned", 1]).hex() == expected
 

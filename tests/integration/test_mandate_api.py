@@ -82,6 +82,25 @@ async def test_what_is_wrong_is_named_without_repeating_it(room: Room) -> None:
     assert room.events(STREAM) == []
 
 
+async def test_a_name_is_kept_and_shown(room: Room) -> None:
+    body = {**CONTRACT_BODY, "holder_name": "Energiecoach België NV"}
+    assert (await room.post("/contracts", body, OPERATOR)).status_code == 201
+    assert (await room.post("/contracts", body, OPERATOR)).json()["outcome"] == "unchanged"
+    shown = await room.client.get(f"/contracts/{CONTRACT}", headers=OPERATOR)
+    assert shown.json()["holder_name"] == "Energiecoach België NV"
+    other = await room.post("/contracts", {**body, "holder_name": "Another NV"}, OPERATOR)
+    assert (other.status_code, other.json()["Message"]) == (409, "the contract is already signed under another name")
+
+
+async def test_a_name_that_could_pass_for_another_is_refused(room: Room) -> None:
+    answer = await room.post("/contracts", {**CONTRACT_BODY, "holder_name": "VN\u202eEnergie"}, OPERATOR)
+    assert answer.status_code == 400
+    assert answer.json()["ValidationErrorMessages"] == [
+        "holder_name: a name is 1 to 120 printable characters without a space at the ends"
+    ]
+    assert room.events(STREAM) == []
+
+
 async def test_a_body_that_no_command_has_is_not_read_to_its_end(room: Room) -> None:
     headers = {**OPERATOR, "Content-Type": "application/json"}
     answer = await room.client.post("/contracts", content=b" " * 70_000, headers=headers)
@@ -135,6 +154,7 @@ async def test_a_return_root_is_registered_and_shown(room: Room) -> None:
     assert shown.json() == {
         "contract_number": CONTRACT,
         "holder_kbo": "0123456749",
+        "holder_name": "",
         "valid_from": "2026-01-01",
         "ended_on": None,
         "return_roots": ["https://holder.example/"],

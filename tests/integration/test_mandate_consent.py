@@ -18,7 +18,19 @@ from services.mandate import tables
 from tests.callers import machine, person
 from tests.examples import CONTRACT, FACTORY, GAS_HOUSE, HOLDER_KBO, HOUSE, NOON, OTHER_KBO
 from tests.mandate_examples import NET_USER, OTHER_NET_USER
-from tests.mandate_room import ANNA, BAKER, EXPORT, HOLDER, OPERATOR, PORTAL, SESSION_BODY, Room, mandate_room, use
+from tests.mandate_room import (
+    ANNA,
+    BAKER,
+    CONTRACT_BODY,
+    EXPORT,
+    HOLDER,
+    OPERATOR,
+    PORTAL,
+    SESSION_BODY,
+    Room,
+    mandate_room,
+    use,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -57,6 +69,7 @@ async def test_a_session_is_opened_for_a_holder_and_shown_to_the_portal(room: Ro
         "state": "open",
         "contract_number": CONTRACT,
         "holder_kbo": HOLDER_KBO,
+        "holder_name": "",
         "reference_number": "order-1",
         "flow": "B2C",
         "services": [
@@ -69,6 +82,19 @@ async def test_a_session_is_opened_for_a_holder_and_shown_to_the_portal(room: Ro
         "enterprise_number": "",
         "valid_to": "2026-12-04T12:00:00Z",
     }
+
+
+async def test_the_name_of_the_holder_is_in_what_the_customer_is_asked_and_has_given(room: Room) -> None:
+    signed = await room.post("/contracts", {**CONTRACT_BODY, "holder_name": "Energiecoach België NV"}, OPERATOR)
+    assert signed.status_code == 201
+    (granted, _) = await room.grant()
+    asked = await room.client.get(f"/sessions/{await room.open()}", headers=PORTAL)
+    assert asked.json()["holder_name"] == "Energiecoach België NV"
+    assert {each["holder_name"] for each in await room.mandates(ANNA)} == {"Energiecoach België NV"}
+    await room.post(f"/mandates/{HOUSE}/{granted['mandate_id']}/withdrawal", None, ANNA)
+    withdrawn = {each["mandate_id"]: each["withdrawn_at"] for each in await room.mandates(ANNA)}
+    assert withdrawn.pop(granted["mandate_id"]) == "2026-11-20T12:00:00Z"
+    assert list(withdrawn.values()) == [None]
 
 
 @pytest.mark.parametrize("session_id", ["never-given-out-0000", "a%00b", "%ed%a0%80", "x" * 65])

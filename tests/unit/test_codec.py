@@ -152,6 +152,7 @@ class NewerSigned(Event):
     contract_number: str
     holder_kbo: str
     valid_from: date
+    holder_name: str
     note: str
 
 
@@ -174,9 +175,13 @@ def two_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[re
 
 def test_a_record_of_an_older_version_becomes_the_newest_event(two_versions: registry.Registry) -> None:
     old = two_versions.by_version["DataAccessContractSigned", 1]
-    body = bytes.fromhex("14313030303030303030311430313233343536373439ccbf02")
+    body = bytes.fromhex("14313030303030303030311430313233343536373439ccbf0200")
     assert decode(b"\xc3\x01" + old.fingerprint + body) == NewerSigned(
-        contract_number="1000000001", holder_kbo="0123456749", valid_from=date(2026, 1, 1), note="none given"
+        contract_number="1000000001",
+        holder_kbo="0123456749",
+        valid_from=date(2026, 1, 1),
+        holder_name="",
+        note="none given",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -13,25 +14,38 @@ from services.mandate.domain.contract import (
     Contract,
     ContractRefused,
     EndContract,
+    HolderName,
     InvalidContractNumber,
+    InvalidHolderName,
     NoSuchContract,
     RegisterReturnRoot,
     SignContract,
     decide,
     fold,
     parse_contract_number,
+    parse_holder_name,
     stream_of,
 )
 from tests.examples import CONTRACT, CONTRACT_SIGNED, HOLDER_KBO, OTHER_KBO
 from tests.spec import given
 
 ENDED = DataAccessContractEnded(contract_number="1000000001", ended_on=date(2026, 12, 1))
+NAMED = DataAccessContractSigned(
+    contract_number="1000000001",
+    holder_kbo="0123456749",
+    valid_from=date(2026, 1, 1),
+    holder_name="Energiecoach België NV",
+)
 ROOT = ReturnRoot("https://holder.example/")
 ROOT_REGISTERED = ReturnRootRegistered(contract_number="1000000001", root="https://holder.example/")
 
 
 def sign(*, holder: Kbo = HOLDER_KBO, valid_from: date = date(2026, 1, 1)) -> SignContract:
     return SignContract(contract_number=CONTRACT, holder_kbo=holder, valid_from=valid_from)
+
+
+def named(name: str | None) -> SignContract:
+    return replace(sign(), holder_name=None if name is None else HolderName(name))
 
 
 def end(ended_on: date) -> EndContract:
@@ -50,6 +64,16 @@ def test_the_same_signature_again_changes_nothing() -> None:
 
 def test_a_contract_does_not_pass_to_another_holder() -> None:
     given(decide, fold, [CONTRACT_SIGNED]).when(sign(holder=OTHER_KBO)).refused(ContractRefused, "another holder")
+
+
+def test_a_contract_carries_the_name_that_customers_are_shown() -> None:
+    given(decide, fold).when(named("Energiecoach België NV")).then(NAMED)
+    given(decide, fold, [NAMED]).when(named("Energiecoach België NV")).then()
+
+
+@pytest.mark.parametrize("name", ["Another NV", "energiecoach België NV", None])
+def test_a_contract_keeps_its_name(name: str | None) -> None:
+    given(decide, fold, [NAMED]).when(named(name)).refused(ContractRefused, "another name")
 
 
 def test_a_contract_keeps_its_first_day() -> None:
@@ -125,3 +149,18 @@ def test_a_contract_has_its_own_stream() -> None:
 def test_a_contract_number_is_ten_digits(text: str) -> None:
     with pytest.raises(InvalidContractNumber, match="10 digits"):
         parse_contract_number(text)
+
+
+@pytest.mark.parametrize("text", ["E", "Énergie & Fils (SRL)", "é" * 120])
+def test_a_name_is_what_can_be_printed(text: str) -> None:
+    assert parse_holder_name(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", " NV", "NV ", "N\nV", "N\0V", "N\x7fV", "N\u202eV", "N\u200bV", "N\u2028V", "\ud800", "e" * 121]
+)
+def test_a_name_that_could_pass_for_another_is_refused_and_not_repeated(text: str) -> None:
+    with pytest.raises(
+        InvalidHolderName, match=r"^a name is 1 to 120 printable characters without a space at the ends$"
+    ):
+        parse_holder_name(text)

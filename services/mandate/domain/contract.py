@@ -17,7 +17,9 @@ from market.kbo import Kbo
 from services.mandate.domain.addresses import ReturnRoot
 
 ContractNumber = NewType("ContractNumber", str)
+HolderName = NewType("HolderName", str)
 
+NAME_LIMIT: Final = 120
 _TEN_DIGITS: Final = re.compile(r"[0-9]{10}", re.ASCII)
 _ROOT_LIMIT: Final = 50
 
@@ -34,6 +36,10 @@ class InvalidContractNumber(ValueError):
     """The text is not the number of a data access contract."""
 
 
+class InvalidHolderName(ValueError):
+    """The text is not the name of an enterprise that can be shown; the message does not repeat it."""
+
+
 def parse_contract_number(text: str) -> ContractNumber:
     """Return `text` as the number of a contract: ten digits.
 
@@ -45,13 +51,27 @@ def parse_contract_number(text: str) -> ContractNumber:
     return ContractNumber(text)
 
 
+def parse_holder_name(text: str) -> HolderName:
+    """Return `text` as the public name of a holder, which people see when they are asked for consent.
+
+    What cannot be printed (control characters, turns of direction, line ends) could make one name look like another.
+
+    Raises:
+        InvalidHolderName: not 1 to 120 printable characters, or a space at an end.
+    """
+    if not (0 < len(text) <= NAME_LIMIT and text.isprintable() and text == text.strip()):
+        raise InvalidHolderName(f"a name is 1 to {NAME_LIMIT} printable characters without a space at the ends")
+    return HolderName(text)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignContract:
-    """Make an enterprise a data access holder from the local day `valid_from` on."""
+    """Make an enterprise a data access holder from the local day `valid_from` on; None where it gave no name."""
 
     contract_number: ContractNumber
     holder_kbo: Kbo
     valid_from: date
+    holder_name: HolderName | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +135,10 @@ def decide(command: ContractCommand, state: Contract) -> list[Event]:
 
 def _sign(command: SignContract, state: Contract) -> list[Event]:
     wished = DataAccessContractSigned(
-        contract_number=command.contract_number, holder_kbo=command.holder_kbo, valid_from=command.valid_from
+        contract_number=command.contract_number,
+        holder_kbo=command.holder_kbo,
+        valid_from=command.valid_from,
+        holder_name=command.holder_name or "",
     )
     if state.signature is None:
         return [wished]
@@ -123,7 +146,9 @@ def _sign(command: SignContract, state: Contract) -> list[Event]:
         return []
     if state.signature.holder_kbo != wished.holder_kbo:
         raise ContractRefused("the contract is already signed by another holder")
-    raise ContractRefused("the contract is already signed with another first day")
+    if state.signature.valid_from != wished.valid_from:
+        raise ContractRefused("the contract is already signed with another first day")
+    raise ContractRefused("the contract is already signed under another name")
 
 
 def _end(command: EndContract, state: Contract) -> list[Event]:
