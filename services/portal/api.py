@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -16,6 +16,8 @@ from market.ean import InvalidEan, parse_ean
 from services.portal.doors import Doors
 from services.portal.drawing import Drawer
 from services.portal.exports import Export, NoData
+from services.portal.mandate_client import MandateClient
+from services.portal.neighbours import ServiceAway
 from services.portal.partial_days import days_to_complete, with_partial_days
 from services.portal.periods import Period, View, parse_day, period_of
 from services.portal.point_page import content, granularities, nearest_data, notes, period_title
@@ -35,6 +37,7 @@ class Points:
 
     doors: Doors
     export: Export
+    mandate: MandateClient
     drawer: Drawer
     pages: Pages
     today: Callable[[], date]
@@ -102,7 +105,7 @@ class Points:
             today=self.today(),
             views=list(View),
             period_of=period_of,
-            files=_FILES[point.energy],
+            files=await self._files(viewer, point),
         )
 
     async def csv(self, request: Request) -> Response:
@@ -151,6 +154,22 @@ class Points:
             return readings
         fine = await self.export.readings(viewer.token, point.ean, span, _FILES[point.energy][0])
         return readings if fine is None else with_partial_days(readings, fine)
+
+    async def _files(self, viewer: Viewer, point: Point) -> Sequence[str]:
+        """The granularities of the files to offer: days alone to a holder who may read no more of the point.
+
+        While mandate is away all are offered: export gives nobody more than they may read.
+        """
+        files = _FILES[point.energy]
+        if set(viewer.roles) != {Role.HOLDER}:
+            return files
+        try:
+            listed = await self.mandate.mandates(viewer.token, "holder", ean=point.ean)
+        except ServiceAway:
+            return files
+        active = [each for each in listed.mandates if each.is_active]
+        # A sub head point has no mandate of its own: what its head point's gives is not known here.
+        return ("day",) if active and not any(each.opens_slices for each in active) else files
 
     def _no_data(self, request: Request, point: Point) -> Refusal:
         words = words_for(request)

@@ -89,7 +89,7 @@ def _pages(
     mandate = MandateClient(to_mandate, OwnCalls(to_mandate, token, audience="mandate", scope="sessions.read"))
     register = RegisterClient(OwnCalls(to_register, token, audience="register", scope="net-users.read"))
     export = Export(client, settings.export_url)
-    points = Points(doors, export, drawer, pages, _today)
+    points = Points(doors, export, mandate, drawer, pages, _today)
     return [
         *points.routes(),
         *Homes(doors, pages, points, export, mandate, register, _now).routes(),

@@ -16,6 +16,8 @@ from market.local_time import BRUSSELS
 
 SERVICE_TYPES: Final = frozenset({"VH_onbepaald", "VH_kwartier_uur", "VH_dag", "IG"})
 
+_WITH_SLICES: Final = frozenset({"VH_onbepaald", "VH_kwartier_uur"})
+
 
 class UnreadableMandate(ValueError):
     """Mandate answered in a shape that this portal does not know."""
@@ -32,7 +34,8 @@ class DataService:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """A holder's question to a customer. `kbo` is the holder's number, `customer_kbo` the customer's or empty.
+    """A holder's question to a customer. `kbo` is the holder's number, `customer_kbo` the customer's or empty;
+    `holder_name` is empty where the holder gave none.
 
     `state` is that of the moment of asking; the link is good until `valid_to` (exclusive). Return addresses are empty
     where there are none.
@@ -41,6 +44,7 @@ class Link:
     link_id: str
     state: Literal["open", "used", "expired"]
     kbo: str
+    holder_name: str
     customer_kbo: str
     reference: str
     services: tuple[DataService, ...]
@@ -59,19 +63,22 @@ class Link:
 class Mandate:
     """A holder's permission for one kind of data of one point.
 
-    `expires_at` is exclusive; `ends_on` is the first day without access, ahead or behind, None where no end was told;
+    `holder_name` is empty where the holder gave none. `expires_at` is exclusive; `withdrawn_at` is when it was taken
+    back, None where it was not; `ends_on` is the first day without access, ahead or behind, None where no end was told;
     `end_reason` is empty then.
     """
 
     mandate_id: UUID
     ean: str
     kbo: str
+    holder_name: str
     reference: str
     service: DataService
     granted_at: datetime
     expires_at: datetime
     is_active: bool
     is_to_be_renewed: bool
+    withdrawn_at: datetime | None
     ends_on: date | None
     end_reason: str
 
@@ -85,6 +92,18 @@ class Mandate:
         """The last local day with access: of its three years, or before an end that was told."""
         last = self.expires_at.astimezone(BRUSSELS).date() - timedelta(days=1)
         return last if self.ends_on is None else min(last, self.ends_on - timedelta(days=1))
+
+    @property
+    def over_on(self) -> date:
+        """The local day on which it was taken back, else the first without access that was told, else the last with."""
+        if self.withdrawn_at is not None:
+            return self.withdrawn_at.astimezone(BRUSSELS).date()
+        return self.ends_on or self.until
+
+    @property
+    def opens_slices(self) -> bool:
+        """Whether it gives quarter-hours or hours, not day totals alone."""
+        return self.service.type in _WITH_SLICES
 
     @property
     def state(self) -> str:
@@ -114,6 +133,7 @@ def read_link(body: bytes) -> Link:
             link_id=str(answer["session_id"]),
             state=answer["state"],
             kbo=str(answer["holder_kbo"]),
+            holder_name=str(answer["holder_name"]),
             customer_kbo=str(answer["enterprise_number"]),
             reference=str(answer["reference_number"]),
             services=tuple(_service(each["type"], each["from"], each["to"]) for each in answer["services"]),
@@ -143,12 +163,14 @@ def _mandate(entry: Mapping[str, Any]) -> Mandate:
         mandate_id=UUID(entry["mandate_id"]),
         ean=str(entry["ean"]),
         kbo=str(entry["holder_kbo"]),
+        holder_name=str(entry["holder_name"]),
         reference=str(entry["reference_number"]),
         service=_service(entry["data_service_type"], entry["data_period_from"], entry["data_period_to"]),
         granted_at=datetime.fromisoformat(entry["granted_at"]),
         expires_at=datetime.fromisoformat(entry["expires_at"]),
         is_active=entry["is_active"] is True,
         is_to_be_renewed=entry["renewal_status"] == "ToBeRenewed",
+        withdrawn_at=_instant(entry["withdrawn_at"]),
         ends_on=_day(entry["ends_on"]),
         end_reason=str(entry["end_reason"] or ""),
     )
@@ -162,3 +184,7 @@ def _service(kind: str, first: str | None, last: str | None) -> DataService:
 
 def _day(text: str | None) -> date | None:
     return None if text is None else date.fromisoformat(text)
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

@@ -28,6 +28,7 @@ LINK = {
     "state": "open",
     "contract_number": "1234567890",
     "holder_kbo": "0999975176",
+    "holder_name": "Energiecoach Voorbeeld BV",
     "reference_number": "REF-1",
     "flow": "B2C",
     "services": [{"type": "VH_dag", "from": "2026-01-01", "to": None}],
@@ -42,6 +43,7 @@ GRANTED = {
     "mandate_id": "11111111-1111-4111-8111-111111111111",
     "contract_number": "1234567890",
     "holder_kbo": "0999975176",
+    "holder_name": "Energiecoach Voorbeeld BV",
     "reference_number": "REF-1",
     "data_service_type": "VH_kwartier_uur",
     "data_period_from": None,
@@ -51,6 +53,7 @@ GRANTED = {
     "is_active": True,
     "granted_at": "2026-11-20T23:30:00Z",
     "expires_at": "2029-11-21T23:00:00Z",
+    "withdrawn_at": None,
     "ends_on": None,
     "end_reason": None,
 }
@@ -74,6 +77,7 @@ def test_a_link_is_read_as_it_was_asked() -> None:
     link = read_link(json.dumps(LINK).encode())
     assert link.services == (DataService(type="VH_dag", first_on=date(2026, 1, 1), last_on=None),)
     assert (link.kbo, link.reference, link.point_limit) == ("0999975176", "REF-1", 2)
+    assert link.holder_name == "Energiecoach Voorbeeld BV"
     assert link.return_success == "https://holder.example/done"
     assert link.last_day == date(2026, 12, 4)
 
@@ -117,7 +121,11 @@ def test_a_mandate_runs_from_the_local_day_it_was_given_to_the_day_before_its_mi
         ({}, "active", date(2029, 11, 21)),
         ({"renewal_status": "ToBeRenewed"}, "renew", date(2029, 11, 21)),
         ({"ends_on": "2026-12-01", "end_reason": "CUSTOMER_SWITCH"}, "ending", date(2026, 11, 30)),
-        ({"is_active": False, "end_reason": "WITHDRAWN"}, "over_WITHDRAWN", date(2029, 11, 21)),
+        (
+            {"is_active": False, "withdrawn_at": "2026-11-24T23:30:00Z", "end_reason": "WITHDRAWN"},
+            "over_WITHDRAWN",
+            date(2029, 11, 21),
+        ),
         (
             {"is_active": False, "ends_on": "2026-11-25", "end_reason": "POINT_CLOSED"},
             "over_POINT_CLOSED",
@@ -129,6 +137,27 @@ def test_a_mandate_runs_from_the_local_day_it_was_given_to_the_day_before_its_mi
 def test_a_mandate_says_how_it_stands(more: dict[str, Any], state: str, until: date) -> None:
     found = mandate(**more)
     assert (found.state, found.until) == (state, until)
+
+
+@pytest.mark.parametrize(
+    ("more", "day"),
+    [
+        # half past midnight in Brussels, and before an end that had been told
+        ({"withdrawn_at": "2026-11-24T23:30:00Z", "ends_on": "2026-12-01"}, date(2026, 11, 25)),
+        ({"ends_on": "2026-12-01"}, date(2026, 12, 1)),
+        ({}, date(2029, 11, 21)),
+    ],
+)
+def test_a_mandate_says_on_which_day_it_was_over(more: dict[str, Any], day: date) -> None:
+    assert mandate(**more).over_on == day
+
+
+@pytest.mark.parametrize(
+    ("kind", "opens_slices"),
+    [("VH_kwartier_uur", True), ("VH_onbepaald", True), ("VH_dag", False), ("IG", False)],
+)
+def test_day_totals_and_data_of_the_installation_open_no_quarters(kind: str, opens_slices: bool) -> None:
+    assert mandate(data_service_type=kind).opens_slices is opens_slices
 
 
 def test_three_years_on_is_the_same_day_or_the_last_of_february() -> None:
