@@ -6,8 +6,10 @@ from datetime import date
 from typing import Any, Final
 
 from stack.demo.doors import Doors, Machine
+from stack.demo.folk import HOLDERS
 
 CONTRACT_SINCE: Final = date(2020, 1, 1)
+_NAMES: Final = {str(each.kbo): each.name for each in HOLDERS}
 _NAMED: Final = ("tenant_id", "client_id", "client_secret", "subscription_key", "certificate")
 
 
@@ -29,6 +31,7 @@ def let_in(holder: dict[str, Any], doors: Doors, operator: Machine) -> None:
     """
     contract = {"contract_number": holder["data_access_contract_number"], "holder_kbo": holder["holder_kbo"]}
     client = {**contract, "environment": "live", **{name: holder[name] for name in _NAMED}}
-    signed = {**contract, "valid_from": CONTRACT_SINCE.isoformat()}
+    name = _NAMES.get(holder["holder_kbo"], "")
+    signed = {**contract, "valid_from": CONTRACT_SINCE.isoformat(), "holder_name": name}
     doors.post("mandate", "/contracts", operator.token("mandate/contracts.write"), json=signed)
     doors.post("export", "/credentials", operator.token("export/credentials.write"), json=client)
