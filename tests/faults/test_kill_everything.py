@@ -133,7 +133,8 @@ def test_everything_killed_in_the_middle_of_an_import_and_the_store_holds_each_v
     assert kwartier.rows("select count(*), sum(total), max(input_count) from metering.block") == [
         (10_000, 10_000 * 96 * 3, 1)
     ]
-    assert json.loads(kwartier.ok("status", "--json"))["projections"][0]["parked"] == 0
+    projections = json.loads(kwartier.ok("status", "--json"))["projections"]
+    assert {each["name"]: each["parked"] for each in projections if each["name"] == "block"} == {"block": 0}
     assert kwartier.ok("import", str(file)) == f"{file}: 0 accepted, 10000 unchanged, 0 refused\n"
 
 
@@ -146,6 +147,17 @@ def test_a_killed_supervisor_takes_everything_along_and_the_next_start_has_the_s
 
     assert kwartier.read("ports.json") == ports
     assert [pid for pid in pids if _lives(pid)] == []
+
+
+def test_two_starts_at_once_are_one_platform_and_both_say_ready(kwartier: Kwartier) -> None:
+    starts = [kwartier.start("up", "--detach", "--empty") for _ in range(2)]
+    for each in starts:
+        told, errors = each.communicate(timeout=200)
+        assert (each.returncode, errors) == (0, "")
+        assert told.startswith("ready: the portal is at ")
+
+    status = json.loads(kwartier.ok("status", "--json"))
+    assert (status["ready"], len(status["processes"])) == (True, 10)
 
 
 def test_ctrl_c_leaves_nothing_running_and_a_killed_part_comes_back_before(kwartier: Kwartier) -> None:
