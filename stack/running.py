@@ -54,9 +54,11 @@ def call(method: str, url: str, *, timeout_seconds: float = 30, **more: Any) -> 
 
 
 def told_reason(response: httpx.Response) -> str:
-    """Return the reason an error answer gives: its Message, else its status."""
+    """Return the reason an error answer gives: its Message and what it adds to it, else its status."""
     try:
         problem = response.json()
-        return ": ".join((str(problem["Message"]), *map(str, problem.get("ValidationErrorMessages", []))))
+        return ": ".join(
+            dict.fromkeys((str(problem["Message"]), *map(str, problem.get("ValidationErrorMessages", []))))
+        )
     except (ValueError, KeyError, TypeError):
         return f"HTTP {response.status_code} {response.reason_phrase}".strip()

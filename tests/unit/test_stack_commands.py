@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from stack.cli import main
@@ -15,6 +16,7 @@ from stack.commands.wait import records_behind
 from stack.condition import ProjectionCondition
 from stack.demo.tour import say_empty
 from stack.jars import pinned_jars
+from stack.running import told_reason
 from stack.state import State
 
 
@@ -30,6 +32,15 @@ from stack.state import State
 )
 def test_a_file_is_known_by_how_it_begins(content: bytes, expected: str) -> None:
     assert content_type(content) == expected
+
+
+def test_a_reason_is_told_once() -> None:
+    for problem, told in (
+        ({"Message": "no header", "ValidationErrorMessages": ["no header"]}, "no header"),
+        ({"Message": "not valid", "ValidationErrorMessages": ["ean: 18 digits"]}, "not valid: ean: 18 digits"),
+        ({"detail": "?"}, "HTTP 400 Bad Request"),
+    ):
+        assert told_reason(httpx.Response(400, json=problem)) == told
 
 
 def test_a_projection_is_behind_by_the_records_below_the_ends_that_it_has_not_passed() -> None:
