@@ -10,9 +10,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from stack.kafka import KafkaServer
 from stack.ports import free_ports
@@ -66,14 +68,24 @@ def _embedded_kafka(stack: ExitStack, folder: Path) -> str:
     return server.bootstrap
 
 
-@pytest.fixture(scope="session")
-def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory, has_docker: bool) -> Iterator[str]:
-    """host:port of a real broker without topics; tests make theirs, with names of their own."""
+def _kafka(tmp_path_factory: pytest.TempPathFactory, has_docker: bool) -> Iterator[str]:
     with ExitStack() as stack:
         if has_docker:
             yield _kafka_in_a_container(stack)
         else:
             yield _embedded_kafka(stack, tmp_path_factory.mktemp("kafka"))
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory, has_docker: bool) -> Iterator[str]:
+    """host:port of a real broker without topics; tests make theirs, with names of their own."""
+    yield from _kafka(tmp_path_factory, has_docker)
+
+
+@pytest.fixture(scope="module")
+def own_kafka(tmp_path_factory: pytest.TempPathFactory, has_docker: bool) -> Iterator[str]:
+    """host:port of a broker for one module, whose processes use the platform's own topics and groups."""
+    yield from _kafka(tmp_path_factory, has_docker)
 
 
 def _postgres_in_a_container(stack: ExitStack) -> str:
@@ -105,6 +117,17 @@ def postgres_admin_url(tmp_path_factory: pytest.TempPathFactory, has_docker: boo
             yield _postgres_in_a_container(stack)
         else:
             yield _embedded_postgres(stack, tmp_path_factory.mktemp("postgres"))
+
+
+@pytest.fixture(scope="module")
+def own_database(postgres_admin_url: str) -> Iterator[str]:
+    """URL of the superuser in a database for one module, whose processes use the platform's own roles and schemas."""
+    name = f"platform_{secrets.token_hex(6)}"
+    database = sql.Identifier(name)
+    with psycopg.connect(postgres_admin_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("create database {}").format(database))
+        yield urlsplit(postgres_admin_url)._replace(path=f"/{name}").geturl()
+        connection.execute(sql.SQL("drop database {} with (force)").format(database))
 
 
 @pytest.fixture

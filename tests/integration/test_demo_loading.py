@@ -32,11 +32,9 @@ class Interrupted(Exception):
 
 
 @pytest.fixture(scope="module")
-def platform(
-    tmp_path_factory: pytest.TempPathFactory, kafka_bootstrap: str, postgres_admin_url: str
-) -> Iterator[Running]:
+def platform(tmp_path_factory: pytest.TempPathFactory, own_kafka: str, own_database: str) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("demo")
-    with running(folder, PROCESSES, kafka_bootstrap=kafka_bootstrap, admin_url=postgres_admin_url) as found:
+    with running(folder, PROCESSES, kafka_bootstrap=own_kafka, admin_url=own_database) as found:
         layout = found.layout
         write_credentials(
             layout.state, layout.secrets, token_url=layout.token_url, export_url=layout.url("export"), sign_ins=[]

@@ -41,11 +41,9 @@ NO_DATA = {
 
 
 @pytest.fixture(scope="module")
-def platform(
-    tmp_path_factory: pytest.TempPathFactory, kafka_bootstrap: str, postgres_admin_url: str
-) -> Iterator[Running]:
+def platform(tmp_path_factory: pytest.TempPathFactory, own_kafka: str, own_database: str) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("platform")
-    with running(folder, PROCESSES, kafka_bootstrap=kafka_bootstrap, admin_url=postgres_admin_url) as platform:
+    with running(folder, PROCESSES, kafka_bootstrap=own_kafka, admin_url=own_database) as platform:
         yield platform
 
 

@@ -31,12 +31,10 @@ CSV = "text/csv"
 
 
 @pytest.fixture(scope="module")
-def platform(
-    tmp_path_factory: pytest.TempPathFactory, kafka_bootstrap: str, postgres_admin_url: str
-) -> Iterator[Running]:
+def platform(tmp_path_factory: pytest.TempPathFactory, own_kafka: str, own_database: str) -> Iterator[Running]:
     names = ("metering", "metering-project", "export")
     folder = tmp_path_factory.mktemp("platform")
-    with running(folder, names, kafka_bootstrap=kafka_bootstrap, admin_url=postgres_admin_url) as platform:
+    with running(folder, names, kafka_bootstrap=own_kafka, admin_url=own_database) as platform:
         for name in (
             "portal_nl_digital_quarter_october",
             "portal_nl_digital_day",
@@ -156,14 +154,14 @@ def test_a_format_that_there_is_not_is_refused(operator: httpx.Client) -> None:
 
 
 async def test_the_ledger_is_published_under_the_point(
-    platform: Running, operator: httpx.Client, kafka_bootstrap: str
+    platform: Running, operator: httpx.Client, own_kafka: str
 ) -> None:
     query = {"ean": FACTORY, "from": "2026-03-29", "to": "2026-03-29", "granularity": "quarter"}
     operator.get("/readings", params=query).raise_for_status()
     newest = ledger(platform, FACTORY)[-1]
 
     async def is_published() -> bool:
-        records = await read_all(kafka_bootstrap, "export-events")
+        records = await read_all(own_kafka, "export-events")
         found = [record for record in records if from_record(record).event == newest]
         return [(record.key, record.partition) for record in found] == [
             (FACTORY.encode(), partition_of(FACTORY.encode(), 8))

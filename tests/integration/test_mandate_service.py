@@ -25,12 +25,10 @@ PERSON = str(sign_ins()["anouk"]["person_ref"])
 
 
 @pytest.fixture(scope="module")
-def platform(
-    tmp_path_factory: pytest.TempPathFactory, kafka_bootstrap: str, postgres_admin_url: str
-) -> Iterator[Running]:
+def platform(tmp_path_factory: pytest.TempPathFactory, own_kafka: str, own_database: str) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("platform")
     names = ("oidc", "register", "mandate")
-    with running(folder, names, kafka_bootstrap=kafka_bootstrap, admin_url=postgres_admin_url) as platform:
+    with running(folder, names, kafka_bootstrap=own_kafka, admin_url=own_database) as platform:
         fill(platform)
         yield platform
 
@@ -71,9 +69,7 @@ async def told(bootstrap: str, ean: str) -> list[Envelope]:
     return [each for each in envelopes if each.stream_id == f"point:{ean}"]
 
 
-async def test_a_switch_ends_a_mandate_though_mandate_is_killed_meanwhile(
-    platform: Running, kafka_bootstrap: str
-) -> None:
+async def test_a_switch_ends_a_mandate_though_mandate_is_killed_meanwhile(platform: Running, own_kafka: str) -> None:
     (mandate,) = consent(platform, HOUSE)
     platform.kill("mandate")
     last_on = (datetime.now(UTC) - timedelta(days=3)).date().isoformat()
@@ -84,11 +80,11 @@ async def test_a_switch_ends_a_mandate_though_mandate_is_killed_meanwhile(
     platform.start_again("mandate")
 
     async def has_ended() -> bool:
-        events = [each.event for each in await told(kafka_bootstrap, HOUSE)]
+        events = [each.event for each in await told(own_kafka, HOUSE)]
         return any(isinstance(each, MandateEnded) for each in events)
 
     await until(has_ended)
-    granted, ended = await told(kafka_bootstrap, HOUSE)
+    granted, ended = await told(own_kafka, HOUSE)
     assert isinstance(granted.event, MandateGranted)
     assert isinstance(ended.event, MandateEnded)
     assert (str(ended.event.mandate_id), ended.event.reason) == (mandate["mandate_id"], "CUSTOMER_SWITCH")
@@ -102,7 +98,7 @@ async def test_a_switch_ends_a_mandate_though_mandate_is_killed_meanwhile(
     assert (policy["name"], policy["topic"], policy["parked"]) == ("mandate-policy", "register-events", 0)
 
 
-async def test_a_withdrawal_reaches_the_topic(platform: Running, kafka_bootstrap: str) -> None:
+async def test_a_withdrawal_reaches_the_topic(platform: Running, own_kafka: str) -> None:
     (mandate,) = consent(platform, GARAGE)
     path = f"/mandates/{GARAGE}/{mandate['mandate_id']}/withdrawal"
     with platform.client("mandate") as client:
@@ -111,17 +107,17 @@ async def test_a_withdrawal_reaches_the_topic(platform: Running, kafka_bootstrap
         assert client.post(path, headers=platform.person("bram")).status_code == 404
 
     async def is_told() -> bool:
-        kinds = [type(each.event) for each in await told(kafka_bootstrap, GARAGE)]
+        kinds = [type(each.event) for each in await told(own_kafka, GARAGE)]
         return kinds == [MandateGranted, MandateWithdrawn]
 
     await until(is_told)
 
 
-async def test_both_services_mark_how_fresh_their_topics_are(platform: Running, kafka_bootstrap: str) -> None:
+async def test_both_services_mark_how_fresh_their_topics_are(platform: Running, own_kafka: str) -> None:
     began = datetime.now(UTC)
 
     async def are_marked() -> bool:
-        marks = [decode_mark(record.value) for record in await read_all(kafka_bootstrap, MARKS_TOPIC) if record.value]
+        marks = [decode_mark(record.value) for record in await read_all(own_kafka, MARKS_TOPIC) if record.value]
         fresh = {(each.source, each.topic) for each in marks if each.as_of > began}
         return fresh == {("register", "register-events"), ("mandate", "mandate-events")}
 

@@ -44,18 +44,14 @@ SIGNED = {"contract_number": CONTRACT, "holder_kbo": HOLDER_KBO, "valid_from": "
 
 
 @pytest.fixture(scope="module")
-def platform(
-    tmp_path_factory: pytest.TempPathFactory, kafka_bootstrap: str, postgres_admin_url: str
-) -> Iterator[Running]:
+def platform(tmp_path_factory: pytest.TempPathFactory, own_kafka: str, own_database: str) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("platform")
-    with running(
-        folder, ("register", "mandate"), kafka_bootstrap=kafka_bootstrap, admin_url=postgres_admin_url
-    ) as platform:
+    with running(folder, ("register", "mandate"), kafka_bootstrap=own_kafka, admin_url=own_database) as platform:
         yield platform
 
 
 async def test_a_registered_point_reaches_the_topic_though_the_service_is_killed(
-    platform: Running, kafka_bootstrap: str
+    platform: Running, own_kafka: str
 ) -> None:
     headers = platform.headers("demo-access-holder", "register/access-points.write")
     with platform.client("register") as register:
@@ -64,7 +60,7 @@ async def test_a_registered_point_reaches_the_topic_though_the_service_is_killed
     platform.start_again("register")
 
     async def is_published() -> bool:
-        envelopes = [from_record(record) for record in await read_all(kafka_bootstrap, "register-events")]
+        envelopes = [from_record(record) for record in await read_all(own_kafka, "register-events")]
         found = [envelope for envelope in envelopes if envelope.event == HOUSE_REGISTERED]
         assert {(envelope.stream_id, envelope.stream_version) for envelope in found} <= {(f"point:{HOUSE}", 1)}
         assert all(envelope.key == HOUSE.encode() for envelope in found)
@@ -75,7 +71,7 @@ async def test_a_registered_point_reaches_the_topic_though_the_service_is_killed
         assert register.post("/access-points", json=POINT, headers=headers).json()["outcome"] == "unchanged"
 
 
-async def test_who_lives_where_reaches_the_topic_without_a_name(platform: Running, kafka_bootstrap: str) -> None:
+async def test_who_lives_where_reaches_the_topic_without_a_name(platform: Running, own_kafka: str) -> None:
     writes = platform.headers("demo-access-holder", "register/access-points.write")
     reads = platform.headers("portal", "register/net-users.read")
     with platform.client("register") as register:
@@ -87,7 +83,7 @@ async def test_who_lives_where_reaches_the_topic_without_a_name(platform: Runnin
         assert [(each["ean"], each["first_on"]) for each in found["points"]] == [(FREE_EAN, "2026-01-01")]
 
     async def is_published() -> bool:
-        records = await read_all(kafka_bootstrap, "register-events")
+        records = await read_all(own_kafka, "register-events")
         assert not any(secret in bytes(record.value) for record in records for secret in SECRETS)
         wanted = (FREE_EAN.encode(), f"net-user:{net_user_id}".encode())
         envelopes = [each for each in map(from_record, records) if each.key in wanted]
@@ -103,13 +99,13 @@ async def test_who_lives_where_reaches_the_topic_without_a_name(platform: Runnin
     assert not any(secret in log for secret in SECRETS)
 
 
-async def test_a_signed_contract_reaches_the_topic_under_its_number(platform: Running, kafka_bootstrap: str) -> None:
+async def test_a_signed_contract_reaches_the_topic_under_its_number(platform: Running, own_kafka: str) -> None:
     headers = platform.headers("kwartier", "mandate/contracts.write")
     with platform.client("mandate") as mandate:
         assert mandate.post("/contracts", json=SIGNED, headers=headers).status_code == 201
 
     async def is_published() -> bool:
-        envelopes = [from_record(record) for record in await read_all(kafka_bootstrap, "mandate-events")]
+        envelopes = [from_record(record) for record in await read_all(own_kafka, "mandate-events")]
         found = [envelope for envelope in envelopes if envelope.event == CONTRACT_SIGNED]
         return [(envelope.key, type(envelope.event)) for envelope in found] == [
             (CONTRACT.encode(), DataAccessContractSigned)

@@ -21,12 +21,10 @@ FILE = Path(__file__).parents[1] / "data" / "portal_nl_digital_quarter_october.c
 
 
 @pytest.fixture(scope="module")
-def platform(
-    tmp_path_factory: pytest.TempPathFactory, kafka_bootstrap: str, postgres_admin_url: str
-) -> Iterator[Running]:
+def platform(tmp_path_factory: pytest.TempPathFactory, own_kafka: str, own_database: str) -> Iterator[Running]:
     names = ("metering", "metering-project")
     folder = tmp_path_factory.mktemp("platform")
-    with running(folder, names, kafka_bootstrap=kafka_bootstrap, admin_url=postgres_admin_url) as platform:
+    with running(folder, names, kafka_bootstrap=own_kafka, admin_url=own_database) as platform:
         platform.deliver(FILE.read_bytes(), "text/csv")
         with platform.layout.state.held() as is_mine:
             assert is_mine
