@@ -65,9 +65,11 @@ class World:
         answer = httpx.post(address, json=question, headers=self.client_headers(), trust_env=False)
         return str(answer.raise_for_status().json()["data"]["shortUrlIdentifier"])
 
-    def consent(self, reference: str, eans: Sequence[str], *, name: str = "anouk") -> None:
+    def consent(
+        self, reference: str, eans: Sequence[str], *, name: str = "anouk", kind: str = "VH_kwartier_uur"
+    ) -> None:
         """Let that person agree to a new link of the holder, over HTTP, with the token of a sign-in of theirs."""
-        address = f"{self.platform.address('mandate')}/sessions/{self.link(reference)}/consent"
+        address = f"{self.platform.address('mandate')}/sessions/{self.link(reference, kind=kind)}/consent"
         headers = {"Authorization": f"Bearer {sign_in(self.platform.oidc, name)}"}
         httpx.post(address, json={"eans": list(eans)}, headers=headers, trust_env=False).raise_for_status()
 

@@ -17,6 +17,7 @@ from services.portal.doors import Doors
 from services.portal.drawing import Drawer
 from services.portal.exports import Export, NoData
 from services.portal.mandate_client import MandateClient
+from services.portal.mandates import gives_days_alone
 from services.portal.neighbours import ServiceAway
 from services.portal.partial_days import days_to_complete, with_partial_days
 from services.portal.periods import Period, View, parse_day, period_of
@@ -167,9 +168,8 @@ class Points:
             listed = await self.mandate.mandates(viewer.token, "holder", ean=point.ean)
         except ServiceAway:
             return files
-        active = [each for each in listed.mandates if each.is_active]
         # A sub head point has no mandate of its own: what its head point's gives is not known here.
-        return ("day",) if active and not any(each.opens_slices for each in active) else files
+        return files[1:] if gives_days_alone(listed.mandates) else files
 
     def _no_data(self, request: Request, point: Point) -> Refusal:
         words = words_for(request)

@@ -6,7 +6,7 @@ Days are local (gas: gas days) and both ends of a period are inside; instants ar
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal
@@ -111,6 +111,12 @@ class Mandate:
         if self.is_active:
             return "ending" if self.ends_on else "renew" if self.is_to_be_renewed else "active"
         return f"over_{self.end_reason or 'EXPIRED'}"
+
+
+def gives_days_alone(mandates: Iterable[Mandate]) -> bool:
+    """Whether those of the mandates that are active give day totals and nothing finer; False where none is active."""
+    active = [each for each in mandates if each.is_active]
+    return bool(active) and not any(each.opens_slices for each in active)
 
 
 def three_years_on(day: date) -> date:

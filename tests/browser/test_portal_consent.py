@@ -62,7 +62,9 @@ def test_from_the_holders_link_to_its_clients_readings_and_to_the_first_refusal(
         refused_before = ask_until(world, client, HOME, 404)
         sign_in(page, platform, "anouk", path=path_of(link))
         page.wait_for_url(f"{platform.portal}{path_of(link)}")
-        expect(page.locator("h1")).to_contain_text("vraagt uw meetwaarden te mogen lezen")
+        asked = "Energiecoach Voorbeeld BV KBO 0999.975.176 vraagt uw meetwaarden te mogen lezen"
+        expect(page.locator("h1")).to_have_text(asked)
+        expect(page.locator(".agree")).to_contain_text("Energiecoach Voorbeeld BV KBO 0999.975.176")
         expect(page.locator("main")).to_contain_text("FLOW-1")
         agree(page, HOME)
         page.wait_for_url(success)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import re
 import signal
+import time
 from collections.abc import Callable
 from itertools import pairwise
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
+from services.portal.wording import Language, wording
 from tests.browser_room import PHONE, Platform, Watched, sign_in
 from tests.browser_world import DAYS_OF_ANOUK, DAYS_OF_EARLIER, GAS_HOME, HOME, LEFT, SHARED, SOMEBODYS, World, days_ago
 
 pytestmark = pytest.mark.browser
 
+SEEN_WITHIN_SECONDS = 30.0
 Open = Callable[..., Watched]
 
 
@@ -33,6 +36,14 @@ def allowed(world: World) -> str:
     """The reference under which the holder may read Anouk's home."""
     world.consent("SEEN-1", [HOME])
     return "SEEN-1"
+
+
+def until_there(page: Page, found: Locator) -> None:
+    """Load the page again until it shows `found`: export hears of a mandate a moment after it was given."""
+    deadline = time.monotonic() + SEEN_WITHIN_SECONDS
+    while found.count() == 0:
+        assert time.monotonic() < deadline, "not there within the deadline"
+        page.reload()
 
 
 def eans_of(page: Page, selector: str) -> list[str]:
@@ -158,6 +169,26 @@ def test_permissions_show_and_can_be_withdrawn_while_the_readings_are_away(
     platform.kwartier("up", "--empty", "--detach")
     page.goto(f"{platform.portal}/")
     expect(page.locator(f"#p{GAS_HOME} summary")).to_contain_text("beëindigde toestemming")
+
+
+def test_day_totals_come_without_quarters_and_end_on_a_day_that_is_shown(
+    platform: Platform, world: World, open_page: Open
+) -> None:
+    world.consent("DAYS-1", [SOMEBODYS], name="bram", kind="VH_dag")
+    holder = signed_in_as(open_page, platform, "energiecoach")
+    mine = holder.locator(".permission", has_text="DAYS-1").get_by_role("link")
+    until_there(holder, mine)
+    holder.goto(f"{platform.portal}/points/{SOMEBODYS}/week/{days_ago(2)}")
+    expect(holder.locator(".download a")).to_have_count(1)
+    expect(holder.locator(".download a")).to_have_attribute("href", re.compile("granularity=day"))
+    giver = signed_in_as(open_page, platform, "bram")
+    given = giver.locator(".permission", has_text="DAYS-1")
+    expect(given.locator("h4")).to_have_text("Energiecoach Voorbeeld BV KBO 0999.975.176")
+    given.get_by_role("link").click()
+    giver.get_by_role("button", name="Ja, trek in").click()
+    expect(giver.get_by_role("status")).to_contain_text("Energiecoach Voorbeeld BV KBO 0999.975.176 kan met deze")
+    today = wording(Language.NL).plain_day(days_ago(0))
+    expect(giver.locator(".facts")).to_contain_text(f"op {today}: ingetrokken door de netgebruiker")
 
 
 @pytest.mark.parametrize("locale", ["nl-BE", "en-GB", "fr-BE"])

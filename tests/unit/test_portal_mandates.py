@@ -15,6 +15,7 @@ from services.portal.mandates import (
     DataService,
     Mandate,
     UnreadableMandate,
+    gives_days_alone,
     read_link,
     read_mandates,
     three_years_on,
@@ -158,6 +159,14 @@ def test_a_mandate_says_on_which_day_it_was_over(more: dict[str, Any], day: date
 )
 def test_day_totals_and_data_of_the_installation_open_no_quarters(kind: str, opens_slices: bool) -> None:
     assert mandate(data_service_type=kind).opens_slices is opens_slices
+
+
+def test_only_what_is_active_can_give_more_than_days() -> None:
+    days, quarters = mandate(data_service_type="VH_dag"), mandate()
+    assert gives_days_alone([days, mandate(is_active=False)])
+    assert not gives_days_alone([days, quarters])
+    assert not gives_days_alone([mandate(data_service_type="VH_dag", is_active=False)])
+    assert not gives_days_alone([])
 
 
 def test_three_years_on_is_the_same_day_or_the_last_of_february() -> None:
