@@ -6,6 +6,7 @@ import base64
 import binascii
 import hmac
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -116,10 +117,14 @@ def _is_for_us(audience: object, tenant_id: str) -> bool:
     return any(isinstance(each, str) and each.endswith(endings) for each in audiences)
 
 
+def _is_instant(value: object) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
+
+
 def _check_times(claims: Mapping[str, Any], now: datetime) -> datetime:
     instant = now.timestamp()
     times = {name: claims.get(name) for name in ("exp", "nbf", "iat")}
-    if any(value is not None and type(value) not in (int, float) for value in times.values()):
+    if any(value is not None and not _is_instant(value) for value in times.values()):
         raise AssertionRefused("times")
     expires, begins = times["exp"], times["nbf"] or times["iat"] or instant
     if expires is None or not instant - LEEWAY_SECONDS < expires <= instant + LIFETIME_SECONDS + LEEWAY_SECONDS:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -42,10 +43,10 @@ class Freshness:
         self._clock = clock
         self._marks: dict[str, deque[Mark]] = {topic: deque(maxlen=_KEPT) for topic in TOPICS}
 
-    def add(self, mark: Mark) -> None:
-        """Note a mark; those of topics that decide nothing here are passed over."""
-        if mark.topic in self._marks:
-            self._marks[mark.topic].append(mark)
+    def add(self, mark: Mark, appended_at: datetime) -> None:
+        """Note a mark that the broker got at `appended_at` (UTC); topics that decide nothing here are passed over."""
+        if mark.topic in self._marks:  # its service's clock may be ahead, and must not hold the door open
+            self._marks[mark.topic].append(replace(mark, as_of=min(mark.as_of, appended_at)))
 
     def covered_until(self, checkpoints: Checkpoints) -> datetime:
         """Return the instant (UTC) before which nothing that was said is missing in what `checkpoints` stand for.
@@ -84,11 +85,11 @@ class Freshness:
             while True:
                 for records in (await consumer.getmany(timeout_ms=_POLL_MS)).values():
                     for record in records:
-                        self._note(record.value)
+                        self._note(record.value, datetime.fromtimestamp(record.timestamp / 1000, UTC))
 
-    def _note(self, value: bytes) -> None:
+    def _note(self, value: bytes, appended_at: datetime) -> None:
         try:
-            self.add(decode_mark(value))
+            self.add(decode_mark(value), appended_at)
         except Undecodable:
             _log.error("a record among the marks of freshness is not a mark")
 

@@ -74,7 +74,8 @@ class Doors:
         if int(request.headers.get("content-length", FORM_LIMIT_BYTES + 1)) > FORM_LIMIT_BYTES:
             raise Refusal(413, "error_form_title", "error_form")
         async with request.form(max_files=0, max_fields=FORM_LIMIT_FIELDS) as form:
-            if not hmac.compare_digest(str(form.get("form_token", "")).encode(), viewer.form_token.encode()):
+            sent = str(form.get("form_token", "")).encode(errors="replace")
+            if not hmac.compare_digest(sent, viewer.form_token.encode()):
                 raise Refusal(403, "error_form_title", "error_form")
             return form
 

@@ -56,7 +56,7 @@ def mark(topic: str, seconds_ago: float, offset: int) -> Mark:
 def fresh(*marks: Mark) -> Freshness:
     found = Freshness(limit_seconds=15, clock=lambda: NOW)
     for each in marks:
-        found.add(each)
+        found.add(each, NOW)
     return found
 
 
@@ -72,6 +72,14 @@ def test_we_know_until_the_older_of_the_newest_marks_that_are_covered() -> None:
         mark("other-events", 0, 1),
     )
     assert found.covered_until(CHECKPOINTS) == NOW - timedelta(seconds=3)
+
+
+def test_a_clock_that_is_ahead_does_not_hold_the_door_open() -> None:
+    found = Freshness(limit_seconds=15, clock=lambda: NOW)
+    for topic, offset in (("mandate-events", 10), ("register-events", 5)):
+        found.add(mark(topic, -3_600, offset), NOW - timedelta(seconds=16))
+    with pytest.raises(PermissionsStale):
+        found.covered_until(CHECKPOINTS)
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,7 @@ def test_the_audience_is_the_tenant_or_the_token_address(audience: Any) -> None:
         signed(exp=NOW + 3_661),
         signed(nbf=NOW - 1, exp=NOW + 3_600),
         signed(nbf=NOW + 61),
+        signed(nbf=float("nan")),
         signed(exp=True),
         signed(exp="soon"),
         signed(jti=None),
