@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ import psycopg
 import pytest
 
 from market.ean import check_digit
+from tests.kwartier import Kwartier
 
 pytestmark = [pytest.mark.fault, pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -26,41 +25,8 @@ FIRST_DAY = date(2025, 4, 1)  # no day of 92 or 100 quarters among the hundred
 
 
 @dataclass(frozen=True)
-class Kwartier:
-    """The command, on a state of its own; the servers of the environment are not used."""
-
-    folder: Path
-
-    def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "stack.cli", *arguments, "--state", str(self.folder)]
-
-    def environment(self) -> dict[str, str]:
-        elsewhere = {"KAFKA_BOOTSTRAP", "DATABASE_URL"}
-        return {name: value for name, value in os.environ.items() if name not in elsewhere}
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            self.command(*arguments),
-            env=self.environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        with self.start(*arguments) as process:
-            out, err = process.communicate(timeout=200)
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
-
-    def ok(self, *arguments: str) -> str:
-        done = self.run(*arguments)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def read(self, name: str) -> Any:
-        return json.loads((self.folder / name).read_text())
+class Platform(Kwartier):
+    """The command, and what runs."""
 
     def pids(self) -> list[int]:
         document = self.read("processes.json")
@@ -72,8 +38,8 @@ class Kwartier:
 
 
 @pytest.fixture
-def kwartier(tmp_path: Path) -> Iterator[Kwartier]:
-    made = Kwartier(tmp_path / "state")
+def kwartier(tmp_path: Path) -> Iterator[Platform]:
+    made = Platform(tmp_path / "state")
     yield made
     made.run("down")
 
@@ -109,7 +75,7 @@ def _kill(pids: Sequence[int]) -> None:
 
 
 def test_everything_killed_in_the_middle_of_an_import_and_the_store_holds_each_value_once(
-    kwartier: Kwartier, tmp_path: Path
+    kwartier: Platform, tmp_path: Path
 ) -> None:
     file = tmp_path / "readings.ndjson"
     file.write_text(_ndjson())
@@ -138,7 +104,7 @@ def test_everything_killed_in_the_middle_of_an_import_and_the_store_holds_each_v
     assert kwartier.ok("import", str(file)) == f"{file}: 0 accepted, 10000 unchanged, 0 refused\n"
 
 
-def test_a_killed_supervisor_takes_everything_along_and_the_next_start_has_the_same_ports(kwartier: Kwartier) -> None:
+def test_a_killed_supervisor_takes_everything_along_and_the_next_start_has_the_same_ports(kwartier: Platform) -> None:
     kwartier.ok("up", "--detach", "--empty")
     ports, pids = kwartier.read("ports.json"), kwartier.pids()
 
@@ -149,7 +115,7 @@ def test_a_killed_supervisor_takes_everything_along_and_the_next_start_has_the_s
     assert [pid for pid in pids if _lives(pid)] == []
 
 
-def test_two_starts_at_once_are_one_platform_and_both_say_ready(kwartier: Kwartier) -> None:
+def test_two_starts_at_once_are_one_platform_and_both_say_ready(kwartier: Platform) -> None:
     starts = [kwartier.start("up", "--detach", "--empty") for _ in range(2)]
     for each in starts:
         told, errors = each.communicate(timeout=200)
@@ -160,7 +126,7 @@ def test_two_starts_at_once_are_one_platform_and_both_say_ready(kwartier: Kwarti
     assert (status["ready"], len(status["processes"])) == (True, 10)
 
 
-def test_ctrl_c_leaves_nothing_running_and_a_killed_part_comes_back_before(kwartier: Kwartier) -> None:
+def test_ctrl_c_leaves_nothing_running_and_a_killed_part_comes_back_before(kwartier: Platform) -> None:
     with kwartier.start("up", "--empty") as front:
         assert front.stdout is not None
         assert front.stdout.readline().startswith("ready: the portal is at http://127.0.0.1:")

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import fcntl
-import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,10 +14,11 @@ import httpx
 import psycopg
 import pytest
 
-from market.channel import Energy
-from market.local_time import day_bounds
+from market.channel import Energy, Resolution
+from market.local_time import day_bounds, slice_count
 from stack.demo.plan import make_plan
 from stack.demo.readings import chunks
+from tests.kwartier import Kwartier
 
 READABLE = [
     "541448800000910019",
@@ -35,48 +31,20 @@ READABLE = [
 pytestmark = [pytest.mark.fault, pytest.mark.integration, pytest.mark.timeout(600)]
 
 
-@dataclass(frozen=True)
-class Kwartier:
-    """The command on a state of its own."""
-
-    folder: Path
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        elsewhere = {"KAFKA_BOOTSTRAP", "DATABASE_URL"}
-        return subprocess.Popen(
-            [sys.executable, "-m", "stack.cli", *arguments, "--state", str(self.folder)],
-            env={name: value for name, value in os.environ.items() if name not in elsewhere},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-
-    def ok(self, *arguments: str) -> str:
-        with self.start(*arguments) as process:
-            out, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors
-        return out
-
-    def read(self, name: str) -> Any:
-        path = self.folder / name
-        return json.loads(path.read_text()) if path.exists() else {}
-
-    def is_loading(self) -> bool:
-        with (self.folder / "demo.lock").open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-        return False
+def is_loading(kwartier: Kwartier) -> bool:
+    with (kwartier.folder / "demo.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 @pytest.fixture
 def kwartier(tmp_path: Path) -> Iterator[Kwartier]:
     made = Kwartier(tmp_path / "state")
     yield made
-    made.start("down").communicate(timeout=60)
+    made.run("down")
 
 
 def _wait_for_step(kwartier: Kwartier, step: str) -> None:
@@ -113,7 +81,7 @@ def test_ctrl_c_while_it_loads_leaves_nothing_running_and_the_next_up_goes_on(kw
         told, errors = front.communicate(timeout=60)
         assert front.returncode == 0, errors
     assert "three things to try" not in told
-    assert not kwartier.is_loading()
+    assert not is_loading(kwartier)
     begun = kwartier.read("demo.json")
     assert "whole" not in begun["steps"]
 
@@ -129,7 +97,8 @@ def test_ctrl_c_while_it_loads_leaves_nothing_running_and_the_next_up_goes_on(kw
     assert stored == (len(blocks), 2)  # two inputs: the gas of a month, provisional and definitive
 
     assert kwartier.read("credentials.json")["live"]["eans"] == READABLE
-    assert len(energy(kwartier, READABLE[2], begun["last_day"])) == 96
+    quarters = energy(kwartier, READABLE[2], begun["last_day"])
+    assert len(quarters) == slice_count(Energy.ELECTRICITY, Resolution.QUARTER_HOURLY, plan.last_day)
     assert kwartier.read("demo.json")["notes"]["link"] in told
 
     began = time.monotonic()
