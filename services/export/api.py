@@ -53,7 +53,8 @@ def create_api(
 
     With `people`, net users and people of holders read what is theirs; without, operators alone read.
     """
-    app = FastAPI(title="Kwartier export", version="1", description=__doc__)
+    # No /docs, no /redoc: these pages load their script from another host.
+    app = FastAPI(title="Kwartier export", version="1", description=__doc__, docs_url=None, redoc_url=None)
     answer_problems(app)
     answer_refusals(app)
     delivering = Deliveries(engine=engine, metering=metering, people=people, clock=clock, new_id=new_id)

@@ -14,7 +14,8 @@ from services.mandate.sessions_api import sessions_router
 
 def create_api(desk: Desk, authenticator: Authenticator) -> FastAPI:
     """Return mandate's API at `desk`, for callers that `authenticator` tells."""
-    app = FastAPI(title="Kwartier mandate", version="1", description=__doc__)
+    # No /docs, no /redoc: these pages load their script from another host.
+    app = FastAPI(title="Kwartier mandate", version="1", description=__doc__, docs_url=None, redoc_url=None)
     answer_problems(app)
     answer_refusals(app)
     for router in (contracts_router, sessions_router, mandates_router):

@@ -22,7 +22,10 @@ def create_api(routers: Sequence[APIRouter], *, publisher: Publisher, ends: Topi
         await publisher.stop()
         await ends.stop()
 
-    app = FastAPI(title="Kwartier metering", version="1", description=__doc__, lifespan=lifespan)
+    # No /docs, no /redoc: these pages load their script from another host.
+    app = FastAPI(
+        title="Kwartier metering", version="1", description=__doc__, docs_url=None, redoc_url=None, lifespan=lifespan
+    )
     answer_problems(app)
     answer_refusals(app)
     for router in routers:

@@ -12,7 +12,8 @@ from services.register.desk import Desk
 
 def create_api(desk: Desk, authenticator: Authenticator, *, bulk_max_bytes: int) -> FastAPI:
     """Return the register's API at `desk`."""
-    app = FastAPI(title="Kwartier register", version="1", description=__doc__)
+    # No /docs, no /redoc: these pages load their script from another host.
+    app = FastAPI(title="Kwartier register", version="1", description=__doc__, docs_url=None, redoc_url=None)
     answer_problems(app)
     answer_refusals(app)
     app.include_router(points_api.create_router(desk, authenticator))

@@ -108,6 +108,15 @@ def test_a_reading_is_published_as_printed(platform: Platform, tmp_path: Path) -
     assert (answer["accepted"], answer["refused"], len(answer["receipts"])) == (1, 0, 1)
 
 
+@pytest.mark.parametrize("service", ["register", "mandate", "metering", "export"])
+def test_a_service_tells_its_api_and_no_page_loads_from_another_host(platform: Platform, service: str) -> None:
+    address = json.loads((platform.state / "endpoints.json").read_text())[service]
+    document = httpx.get(f"{address}/openapi.json", trust_env=False)
+    assert (document.status_code, document.json()["info"]["title"]) == (200, f"Kwartier {service}")
+    for page in ("/docs", "/redoc"):
+        assert httpx.get(f"{address}{page}", trust_env=False).status_code == 404
+
+
 def test_a_holders_first_hour_works_as_printed(platform: Platform, tmp_path: Path) -> None:
     setting, token, *calls = printed_blocks("docs/guide-holder.md")
     mandates, october, session = [json.loads(platform.type(setting + token + call, tmp_path)) for call in calls]
