@@ -139,6 +139,7 @@ def test_a_schema_may_leave_out_what_has_a_default_and_hold_what_we_do_not_know(
         (written([7], schema="int"), "does not hold records"),
         (written([{"a": 1}], schema={"type": "record", "name": "A", "fields": [{"name": "a", "type": "int"}]}), "ean"),
     ],
+    ids=["too short", "nothing behind the mark", "cut off", "unknown codec", "no records", "another record"],
 )
 def test_what_is_no_container_of_readings_is_refused_as_a_whole(body: bytes, reason: str) -> None:
     with pytest.raises(NothingRead) as refused:
