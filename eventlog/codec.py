@@ -19,6 +19,7 @@ import fastavro
 
 from eventlog import registry
 from eventlog.events import EVENT_TYPES, Event
+from eventlog.reason import Reason, Rule
 from eventlog.registry import Schema
 
 SINGLE_OBJECT: Final = b"\xc3\x01"
@@ -29,6 +30,19 @@ _REGISTRY_HEADER_LENGTH: Final = 5
 
 class Undecodable(ValueError):
     """The bytes are not an event that we know; the message says why, without their content."""
+
+    rule = Rule.UNDECODABLE
+
+    @property
+    def reason(self) -> Reason:
+        """Why, with the name of the rule."""
+        return Reason(self.rule, str(self))
+
+
+class UnknownSchema(Undecodable):
+    """What it was written with is not known here: a newer version of the platform wrote it, or it is no event."""
+
+    rule = Rule.UNKNOWN_SCHEMA
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +104,12 @@ def split_frame(value: bytes, ids: Mapping[int, Schema] | None = None) -> tuple[
     if value[:2] == SINGLE_OBJECT and len(value) >= HEADER_LENGTH:
         schema = registry.published().by_fingerprint.get(value[2:HEADER_LENGTH])
         if schema is None:
-            raise Undecodable("no schema has this fingerprint")
+            raise UnknownSchema("no schema has this fingerprint")
         return schema, value[HEADER_LENGTH:]
     if ids is not None and value[:1] == _REGISTRY_MARK and len(value) >= _REGISTRY_HEADER_LENGTH:
         schema = ids.get(int.from_bytes(value[1:_REGISTRY_HEADER_LENGTH], "big"))
         if schema is None:
-            raise Undecodable("no schema has this id")
+            raise UnknownSchema("no schema has this id")
         return schema, value[_REGISTRY_HEADER_LENGTH:]
     raise Undecodable("not an Avro single object")
 
@@ -117,7 +131,7 @@ def decode_body(schema: Schema, body: bytes) -> Event:
         Undecodable: no event of that name, or a damaged body.
     """
     if schema.name not in EVENT_TYPES:
-        raise Undecodable(f"{schema.name} is not an event of this version of the platform")
+        raise UnknownSchema(f"{schema.name} is not an event of this version of the platform")
     shape = _shape(schema.name)
     reader = None if schema.parsed is shape.schema.parsed else shape.schema.parsed
     stream = BytesIO(body)

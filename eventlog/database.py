@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, MetaData, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.schema import CreateColumn, SetColumnComment
 
 from eventlog import metrics
 from eventlog.tables import metadata
@@ -88,7 +89,10 @@ def _measure_transactions(engine: Engine) -> None:
 
 
 def create_tables(engine: Engine, *metadatas: MetaData) -> None:
-    """Create what is missing of the log's own tables and of `metadatas`, in the role's schema. Several may at once."""
+    """Create what is missing of the log's own tables and of `metadatas`, in the role's schema. Several may at once.
+
+    A table that is there already gets the columns it lacks: they must be nullable or have a default.
+    """
     with engine.begin() as tx:
         tx.execute(
             text("select set_config('statement_timeout', '0', true), set_config('transaction_timeout', '0', true)")
@@ -96,6 +100,20 @@ def create_tables(engine: Engine, *metadatas: MetaData) -> None:
         tx.execute(text("select pg_advisory_xact_lock(hashtextextended('tables of ' || current_schema(), 0))"))
         for each in dict.fromkeys((metadata, *metadatas)):
             each.create_all(tx)
+            _add_columns(tx, each)
+
+
+def _add_columns(tx: Connection, tables: MetaData) -> None:
+    found = tx.execute(
+        text("select table_name, column_name from information_schema.columns where table_schema = current_schema()")
+    )
+    known = {(row.table_name, row.column_name) for row in found}
+    for column in (column for table in tables.sorted_tables for column in table.columns):
+        if (column.table.name, column.name) not in known:
+            table = tx.dialect.identifier_preparer.format_table(column.table)
+            words = CreateColumn(column).compile(dialect=tx.dialect)
+            tx.execute(text(f"alter table {table} add column if not exists {words}"))
+            tx.execute(SetColumnComment(column))
 
 
 def is_outage(error: BaseException) -> bool:

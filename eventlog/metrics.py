@@ -25,6 +25,12 @@ RECORDS: Final = Counter(
     "(in dead_letter; any increase wants a human).",
     ["projection", "topic", "outcome"],
 )
+PARKED: Final = Counter(
+    "projection_parked_records_total",
+    "Records parked, by the name of the rule that they break. The rule says whom to ask: unknown_schema is an older "
+    "process of ours, behind_parked waits for another event, all others are their sender's.",
+    ["projection", "topic", "rule"],
+)
 RUNS: Final = Counter(
     "projection_runs_total",
     "Runs by outcome: committed, fenced (another member took the partition; a few at a rebalance, more means that two "

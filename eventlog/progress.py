@@ -50,4 +50,6 @@ def count_applied(projection: Projection, applied: Applied, newest_ms: int) -> N
     metrics.RECORDS.labels(*labels, "applied").inc(applied.applied_count)
     metrics.RECORDS.labels(*labels, "redelivered").inc(applied.redelivered_count)
     metrics.RECORDS.labels(*labels, "parked").inc(applied.parked_count)
+    for rule, count in applied.parked.items():
+        metrics.PARKED.labels(*labels, rule).inc(count)
     metrics.NEWEST_APPLIED.labels(*labels).set(newest_ms / 1000)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -14,10 +15,12 @@ from eventlog.checkpoint import Claim
 from eventlog.codec import Undecodable
 from eventlog.dead_letter import Unusable
 from eventlog.envelope import Envelope, Record, from_record
+from eventlog.reason import Reason, Rule
 from eventlog.tables import stream_position
 from eventlog.topics import partition_of
 
 _VERSION_DIGITS: Final = 10  # fewer of them fit into the column
+_BEHIND: Final = Reason(Rule.BEHIND_PARKED, "an earlier event of its stream is parked")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +40,11 @@ class Applied:
 
     applied_count: int
     redelivered_count: int = 0
-    parked_count: int = 0
+    parked: Mapping[Rule, int] = field(default_factory=dict)
+
+    @property
+    def parked_count(self) -> int:
+        return sum(self.parked.values())
 
 
 class Projection(Protocol):
@@ -88,7 +95,7 @@ class EventProjection:
         )
 
     def apply(self, claim: Claim, run: Run) -> Applied:
-        bad: dict[int, str] = {}
+        bad: dict[int, Reason] = {}
         while True:
             try:
                 with self.engine.begin() as tx:
@@ -99,8 +106,8 @@ class EventProjection:
 
 
 class _BadEvent(Exception):
-    def __init__(self, offset: int, reason: str) -> None:
-        super().__init__(reason)
+    def __init__(self, offset: int, reason: Reason) -> None:
+        super().__init__(str(reason))
         self.offset, self.reason = offset, reason
 
 
@@ -114,7 +121,7 @@ class Streams:
 
 
 def apply_records(
-    tx: Connection, projection: EventProjection, records: Sequence[Record], bad: dict[int, str] | None = None
+    tx: Connection, projection: EventProjection, records: Sequence[Record], bad: dict[int, Reason] | None = None
 ) -> Applied:
     """Apply `records` in order, in the transaction of their checkpoint. Those in `bad` (offset to reason) are unusable.
 
@@ -122,51 +129,54 @@ def apply_records(
         ProjectionStopped: a gap in a stream, or a bad event where the projection halts.
     """
     streams = read_streams(tx, projection.name, {_stream_id(each) for each in records} - {""})
-    counts = {"applied": 0, "redelivered": 0, "parked": 0}
-    for record in records:
-        counts[_apply_one(tx, projection, record, streams, (bad or {}).get(record.offset))] += 1
+    outcomes = Counter(
+        _apply_one(tx, projection, record, streams, (bad or {}).get(record.offset)) for record in records
+    )
     write_streams(tx, projection.name, streams.changed)
     return Applied(
-        applied_count=counts["applied"], redelivered_count=counts["redelivered"], parked_count=counts["parked"]
+        applied_count=outcomes.pop("applied", 0),
+        redelivered_count=outcomes.pop("redelivered", 0),
+        parked={Rule(name): count for name, count in outcomes.items()},
     )
 
 
 def _apply_one(
-    tx: Connection, projection: EventProjection, record: Record, streams: Streams, reason: str | None
+    tx: Connection, projection: EventProjection, record: Record, streams: Streams, reason: Reason | None
 ) -> str:
-    envelope = None if reason else _read(record, projection.partition_count)
+    """Return what became of it: "applied", "redelivered", or the rule it was parked by."""
+    envelope = reason or _read(record, projection.partition_count)
     stream_id = _stream_id(record)
-    if isinstance(envelope, Envelope) and envelope.stream_version <= streams.seen.get(stream_id, 0):
-        return "redelivered"
-    reason = reason or (envelope if isinstance(envelope, str) else None)
-    if reason is None and stream_id in streams.parked:
-        reason = "an earlier event of its stream is parked"
-    if reason is not None or not isinstance(envelope, Envelope):
-        _park(tx, projection, record, streams, reason or "")
-        return "parked"
+    if isinstance(envelope, Envelope):
+        if envelope.stream_version <= streams.seen.get(stream_id, 0):
+            return "redelivered"
+        if stream_id in streams.parked:
+            envelope = _BEHIND
+    if isinstance(envelope, Reason):
+        _park(tx, projection, record, streams, envelope)
+        return envelope.rule
     _demand_next(projection, envelope, streams.seen.get(stream_id, 0))
     try:
         projection.project(tx, envelope)
     except Unusable as error:
-        raise _BadEvent(record.offset, str(error)) from error
+        raise _BadEvent(record.offset, error.reason) from error
     streams.seen[stream_id] = streams.changed[stream_id] = envelope.stream_version
     return "applied"
 
 
-def _read(record: Record, partition_count: int | None) -> Envelope | str:
+def _read(record: Record, partition_count: int | None) -> Envelope | Reason:
     """Return the envelope of `record`, or why it is bad."""
     try:
         envelope = from_record(record)
     except Undecodable as error:
-        return str(error)
+        return error.reason
     if envelope.stream_version < 1 or "\0" in envelope.stream_id:
-        return "no stream has such a name or version"
+        return Reason(Rule.BAD_STREAM, "no stream has such a name or version")
     if partition_count is not None and partition_of(envelope.key, partition_count) != record.partition:
-        return "its key belongs to another partition"
+        return Reason(Rule.WRONG_PARTITION, "its key belongs to another partition")
     return envelope
 
 
-def _park(tx: Connection, projection: EventProjection, record: Record, streams: Streams, reason: str) -> None:
+def _park(tx: Connection, projection: EventProjection, record: Record, streams: Streams, reason: Reason) -> None:
     if projection.halts:
         where = f"{record.topic}/{record.partition} at offset {record.offset}"
         raise ProjectionStopped(f"{projection.name} halts at {where}: {reason}")

@@ -83,9 +83,12 @@ dead_letter: Final = Table(
     Column("appended_at", _INSTANT, nullable=False, comment="the broker's append time (UTC)"),
     Column("stream_id", String, comment="stream of the event; null for a record that stands alone"),
     Column("stream_version", Integer, comment="version in the stream; null for a record that stands alone"),
+    Column("rule", String, comment="name of the rule it breaks; null where parked before rules had names"),
     Column("reason", String, nullable=False, comment="why it was parked, without its content"),
     Column("parked_at", _INSTANT, nullable=False, server_default=text("now()"), comment="UTC"),
     Column("replayed_at", _INSTANT, comment="when it was applied after all (UTC); null while it is parked"),
+    Column("discarded_at", _INSTANT, comment="when a person gave it up (UTC); it is kept, and waits for nothing"),
+    Column("discard_reason", String, comment="why, in that person's words"),
     PrimaryKeyConstraint("projection", "topic", "partition", "record_offset"),
     comment="Records that a projection could not use, kept to be replayed.",
 )

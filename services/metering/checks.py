@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from eventlog.reason import Reason, Rule
 from market.channel import BY_CODE, Quantity, Resolution
 from market.local_time import slice_count
 from market.quality import GasFactor, Quality
@@ -27,7 +28,7 @@ _MONTHLY: Final = [code for code, channel in BY_CODE.items() if channel.resoluti
 _WITH_FACTOR: Final = [code for code, channel in BY_CODE.items() if channel.quantity is Quantity.GAS_ENERGY]
 
 
-def check_readings(frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, str]]:
+def check_readings(frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, Reason]]:
     """Return the readings that can be kept, and why the others cannot, by their `row`.
 
     Takes what `decode` gives, with the key of each record in `key`. Adds `spoken_count`, how many slices a reading is
@@ -45,15 +46,15 @@ def check_readings(frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, str]]:
     return kept.drop("has_bad_quality", "has_bad_factor"), refused | more
 
 
-def _split(frame: pl.DataFrame, rules: list[tuple[pl.Expr, str]]) -> tuple[pl.DataFrame, dict[int, str]]:
+def _split(frame: pl.DataFrame, rules: list[tuple[pl.Expr, Reason]]) -> tuple[pl.DataFrame, dict[int, Reason]]:
     """Return the rows that break no rule, and the first broken rule of each other."""
-    reasons = pl.coalesce(*(pl.when(is_broken).then(pl.lit(reason)) for is_broken, reason in rules))
-    judged = frame.with_columns(reasons.alias("reason"))
-    if judged["reason"].null_count() == len(frame):
+    first_broken = pl.coalesce(*(pl.when(is_broken).then(place) for place, (is_broken, _) in enumerate(rules)))
+    judged = frame.with_columns(first_broken.alias("broken"))
+    if judged["broken"].null_count() == len(frame):
         return frame, {}
-    bad = judged.filter(pl.col("reason").is_not_null())
-    kept = judged.filter(pl.col("reason").is_null()).drop("reason")
-    return kept, dict(zip(bad["row"].to_list(), bad["reason"].to_list(), strict=True))
+    bad = judged.filter(pl.col("broken").is_not_null())
+    kept = judged.filter(pl.col("broken").is_null()).drop("broken")
+    return kept, {row: rules[place][1] for row, place in zip(bad["row"], bad["broken"], strict=True)}
 
 
 def _slice_counts(frame: pl.DataFrame) -> NDArray[np.int64]:
@@ -90,35 +91,44 @@ def _are_bad_runs(runs: pl.Series, spoken: NDArray[np.int64], greatest_code: int
 
 
 _NAME_RULES: Final = [
-    (pl.col("ean").cast(pl.Binary) != pl.col("key"), "the EAN is not that of the key"),
-    (pl.col("meter_kind") == 0, "the kind of meter is unknown"),
-    (pl.col("channel") < 0, "the channel is unknown"),
+    (pl.col("ean").cast(pl.Binary) != pl.col("key"), Reason(Rule.KEY_DIFFERS, "the EAN is not that of the key")),
+    (pl.col("meter_kind") == 0, Reason(Rule.METER_KIND_UNKNOWN, "the kind of meter is unknown")),
+    (pl.col("channel") < 0, Reason(Rule.CHANNEL_UNKNOWN, "the channel is unknown")),
     *(
-        (_is_bad_text(name, greatest), f"{name} is longer than {greatest} bytes or holds a NUL")
+        (
+            _is_bad_text(name, greatest),
+            Reason(Rule.TEXT_TOO_LONG, f"{name} is longer than {greatest} bytes or holds a NUL"),
+        )
         for name, greatest in _TEXT_BYTES.items()
     ),
     (
         ~pl.col("source_at").is_between(_OLDEST_SOURCE, _NEWEST_SOURCE),
-        "source_at is no instant of this or the last century",
+        Reason(Rule.SOURCE_AT_OUT_OF_RANGE, "source_at is no instant of this or the last century"),
     ),
-    (~pl.col("day").is_between(_OLDEST_DAY, _NEWEST_DAY), "the day is none of this or the last century"),
+    (
+        ~pl.col("day").is_between(_OLDEST_DAY, _NEWEST_DAY),
+        Reason(Rule.DAY_OUT_OF_RANGE, "the day is none of this or the last century"),
+    ),
     (
         pl.col("channel").is_in(_MONTHLY) & (pl.col("day").dt.day() != 1),
-        "a month is not given by its first day",
+        Reason(Rule.MONTH_NOT_ON_FIRST, "a month is not given by its first day"),
     ),
-    (pl.col("values").bin.size() % _WIDTH != 0, "the values are not whole 32-bit numbers"),
+    (
+        pl.col("values").bin.size() % _WIDTH != 0,
+        Reason(Rule.VALUES_DAMAGED, "the values are not whole 32-bit numbers"),
+    ),
 ]
 _SLICE_RULES: Final = [
-    (pl.col("spoken_count") == 0, "there are no values"),
+    (pl.col("spoken_count") == 0, Reason(Rule.VALUES_EMPTY, "there are no values")),
     (
         (pl.col("first_slice") < 0) | (pl.col("first_slice") + pl.col("spoken_count") > pl.col("slice_count")),
-        "the slices do not fit into the day",
+        Reason(Rule.SLICES_OUTSIDE_DAY, "the slices do not fit into the day"),
     ),
-    (pl.col("quality").list.len() == 0, "there is no quality"),
-    (pl.col("has_bad_quality"), "the quality does not fit the values"),
-    (pl.col("has_bad_factor"), "the gas factor does not fit the values"),
+    (pl.col("quality").list.len() == 0, Reason(Rule.QUALITY_MISSING, "there is no quality")),
+    (pl.col("has_bad_quality"), Reason(Rule.QUALITY_MISFIT, "the quality does not fit the values")),
+    (pl.col("has_bad_factor"), Reason(Rule.FACTOR_MISFIT, "the gas factor does not fit the values")),
     (
         (pl.col("gas_factor").list.len() > 0) & ~pl.col("channel").is_in(_WITH_FACTOR),
-        "the channel has no gas factor",
+        Reason(Rule.FACTOR_UNEXPECTED, "the channel has no gas factor"),
     ),
 ]

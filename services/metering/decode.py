@@ -15,6 +15,7 @@ from polars.exceptions import ComputeError, PanicException
 from eventlog import codec
 from eventlog.codec import HEADER_LENGTH, Undecodable, decode_body, split_frame
 from eventlog.events import ReadingsRecorded
+from eventlog.reason import Reason, Rule
 from eventlog.registry import Schema
 from market.channel import BY_NAME, MeterKind
 from services.metering.wire_length import wire_lengths
@@ -51,17 +52,17 @@ class _Misread(Exception):
     """The records decoded to something else than was written."""
 
 
-def decode(values: Sequence[bytes | None]) -> tuple[pl.DataFrame, dict[int, str]]:
+def decode(values: Sequence[bytes | None]) -> tuple[pl.DataFrame, dict[int, Reason]]:
     """Return the readings in `values`, and why the others are none, by their place in `values`.
 
     The table has the columns `COLUMNS` (those of `ReadingsRecorded`, with codes for kind of meter and channel) and
     `row`, the place in `values`; in no order.
     """
     by_header: defaultdict[bytes, list[int]] = defaultdict(list)
-    refused: dict[int, str] = {}
+    refused: dict[int, Reason] = {}
     for row, value in enumerate(values):
         if value is None:
-            refused[row] = "the record has no value"
+            refused[row] = Reason(Rule.NO_VALUE, "the record has no value")
         else:
             by_header[value[:HEADER_LENGTH]].append(row)
     frames = [pl.DataFrame(schema={**COLUMNS, "row": pl.Int64()})]
@@ -70,21 +71,23 @@ def decode(values: Sequence[bytes | None]) -> tuple[pl.DataFrame, dict[int, str]
     return pl.concat(frames), refused
 
 
-def _decode_alike(values: Sequence[bytes | None], rows: list[int], refused: dict[int, str]) -> list[pl.DataFrame]:
+def _decode_alike(values: Sequence[bytes | None], rows: list[int], refused: dict[int, Reason]) -> list[pl.DataFrame]:
     """Decode the values at `rows`, all written with one schema."""
     try:
         schema, _ = split_frame(values[rows[0]] or b"")
     except Undecodable as error:
-        refused |= dict.fromkeys(rows, str(error))
+        refused |= dict.fromkeys(rows, error.reason)
         return []
     if schema.name != _EVENT:
-        refused |= dict.fromkeys(rows, f"{schema.name} is not a reading")
+        refused |= dict.fromkeys(rows, Reason(Rule.NOT_A_READING, f"{schema.name} is not a reading"))
         return []
     bodies = [(values[row] or b"")[HEADER_LENGTH:] for row in rows]
     return _decode_bodies(schema, rows, bodies, refused)
 
 
-def _decode_bodies(schema: Schema, rows: list[int], bodies: list[bytes], refused: dict[int, str]) -> list[pl.DataFrame]:
+def _decode_bodies(
+    schema: Schema, rows: list[int], bodies: list[bytes], refused: dict[int, Reason]
+) -> list[pl.DataFrame]:
     """Decode together; where that fails by halves, and few of them one by one."""
     if _holds_all_columns(schema):
         try:
@@ -110,14 +113,16 @@ def _decode_together(schema: Schema, bodies: list[bytes]) -> pl.DataFrame:
     return frame
 
 
-def _decode_one_by_one(schema: Schema, rows: list[int], bodies: list[bytes], refused: dict[int, str]) -> pl.DataFrame:
+def _decode_one_by_one(
+    schema: Schema, rows: list[int], bodies: list[bytes], refused: dict[int, Reason]
+) -> pl.DataFrame:
     readings, kept = [], []
     for row, body in zip(rows, bodies, strict=True):
         try:
             readings.append(asdict(decode_body(schema, body)))
             kept.append(row)
         except Undecodable as error:
-            refused[row] = str(error)
+            refused[row] = error.reason
     return _coded(pl.DataFrame(readings, schema=_NAMED, orient="row"), kept)
 
 

@@ -8,17 +8,20 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from eventlog.reason import Reason, Rule
+
 _LENGTH: Final = 18
 _WEIGHTS: Final = np.array([3, 1] * 8 + [3], dtype=np.int64)
 _POWERS: Final = 10 ** np.arange(_LENGTH - 1, -1, -1, dtype=np.int64)
 _NINE: Final = np.uint8(9)
+_NOT_EAN: Final = Reason(Rule.KEY_NOT_EAN, "the key is not an EAN")
 
 
 def read_eans(
     keys: Sequence[bytes | None], *, partition: int, partition_count: int
-) -> tuple[NDArray[np.int64], dict[int, str]]:
+) -> tuple[NDArray[np.int64], dict[int, Reason]]:
     """Return each key as a number, and why the bad ones are bad, by their place in `keys` (their number is 0)."""
-    refused = {place: "the key is not an EAN" for place, key in enumerate(keys) if key is None or len(key) != _LENGTH}
+    refused = {place: _NOT_EAN for place, key in enumerate(keys) if key is None or len(key) != _LENGTH}
     joined = b"".join(bytes(_LENGTH) if place in refused else key or b"" for place, key in enumerate(keys))
     text = np.frombuffer(joined, dtype=np.uint8).reshape(-1, _LENGTH)
     digits = text - np.uint8(ord("0"))
@@ -27,9 +30,9 @@ def read_eans(
     is_checked = -(digits[:, :-1] @ _WEIGHTS) % 10 == digits[:, -1]
     is_placed = _partitions(text, partition_count) == partition
     for bad, reason in (
-        (~is_placed, "the key belongs to another partition"),
-        (~is_checked, "the check digit of the key is wrong"),
-        (~is_number, "the key is not an EAN"),
+        (~is_placed, Reason(Rule.WRONG_PARTITION, "the key belongs to another partition")),
+        (~is_checked, Reason(Rule.KEY_NOT_EAN, "the check digit of the key is wrong")),
+        (~is_number, _NOT_EAN),
     ):
         refused |= dict.fromkeys(np.flatnonzero(bad).tolist(), reason)
     eans = digits @ _POWERS

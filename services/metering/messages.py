@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from eventlog.reason import Reason, Rule
 from services.metering.content import content_hashes
 from services.metering.fold import Messages
 from services.metering.stored_values import MISSING
@@ -27,10 +28,10 @@ class Group:
     messages: Messages
 
 
-def group_readings(frame: pl.DataFrame) -> tuple[list[Group], dict[int, str]]:
+def group_readings(frame: pl.DataFrame) -> tuple[list[Group], dict[int, Reason]]:
     """Return the readings of `frame` by slice count, each group in order of offset; and why some cannot be kept."""
     groups: list[Group] = []
-    refused: dict[int, str] = {}
+    refused: dict[int, Reason] = {}
     for slice_count in sorted(frame["slice_count"].unique().to_list()):
         alike = frame.filter(pl.col("slice_count") == slice_count).sort("record_offset")
         group, bad = _group(alike, slice_count)
@@ -41,7 +42,7 @@ def group_readings(frame: pl.DataFrame) -> tuple[list[Group], dict[int, str]]:
     return groups, refused
 
 
-def _group(table: pl.DataFrame, slice_count: int) -> tuple[Group, dict[int, str]]:
+def _group(table: pl.DataFrame, slice_count: int) -> tuple[Group, dict[int, Reason]]:
     first, spoken = _integers(table, "first_slice"), _integers(table, "spoken_count")
     withdraws = table["withdraws"].to_numpy()
     places, shape = _places(first, spoken, slice_count), (len(table), slice_count)
@@ -73,11 +74,14 @@ def _group(table: pl.DataFrame, slice_count: int) -> tuple[Group, dict[int, str]
 
 def _contradictions(
     table: pl.DataFrame, is_missing: NDArray[np.bool_], quality: NDArray[np.uint8], withdraws: NDArray[np.bool_]
-) -> dict[int, str]:
-    bad: dict[int, str] = {}
+) -> dict[int, Reason]:
+    bad: dict[int, Reason] = {}
     for is_bad, reason in (
-        (((quality == 0) & ~is_missing).any(axis=1), "a slice with a value has no quality"),
-        (withdraws & ~is_missing.all(axis=1), "a withdrawal holds values"),
+        (
+            ((quality == 0) & ~is_missing).any(axis=1),
+            Reason(Rule.QUALITY_MISSING, "a slice with a value has no quality"),
+        ),
+        (withdraws & ~is_missing.all(axis=1), Reason(Rule.WITHDRAWAL_WITH_VALUES, "a withdrawal holds values")),
     ):
         bad |= dict.fromkeys(table["row"].to_numpy()[is_bad].tolist(), reason)
     return bad

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from eventlog import checkpoint, dead_letter, metrics
 from eventlog.checkpoint import Claim
 from eventlog.envelope import Record
 from eventlog.projection import Applied, Run
+from eventlog.reason import Reason
 from services.metering import block_writer, stage
 from services.metering.block_writer import Written
 from services.metering.outbox import outbox_rows
@@ -63,7 +65,7 @@ class BlockProjection:
         return Applied(
             applied_count=written.new_count + written.revised_count + written.unchanged_count,
             redelivered_count=written.repeated_count,
-            parked_count=len(readings.refused),
+            parked=Counter(reason.rule for reason in readings.refused.values()),
         )
 
     def close(self) -> None:
@@ -94,7 +96,7 @@ class BlockProjection:
         return stage.connect(self.database_url, application_name=f"metering-{self.name}")
 
 
-def _bad_records(run: Run, readings: Readings) -> list[tuple[Record, str]]:
+def _bad_records(run: Run, readings: Readings) -> list[tuple[Record, Reason]]:
     return [(run.records[place], reason) for place, reason in sorted(readings.refused.items())]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from eventlog.projection import Run
+from eventlog.reason import Reason
 from services.metering.checks import check_readings
 from services.metering.decode import decode
 from services.metering.keys import read_eans
@@ -21,7 +22,7 @@ class Readings:
     """The usable readings of a run by slice count, and for each other record (by its place in the run) the reason."""
 
     groups: list[Group]
-    refused: dict[int, str]
+    refused: dict[int, Reason]
 
     @property
     def days(self) -> pl.Series:

@@ -19,6 +19,7 @@ from eventlog.dead_letter import Unusable
 from eventlog.envelope import Envelope, Headers, to_headers
 from eventlog.events import AccessPointRegistered
 from eventlog.projection import Applied, EventProjection, ProjectionStopped, Run
+from eventlog.reason import Reason, Rule
 from eventlog.replay import Replayed, replay_stream
 from eventlog.tables import dead_letter as letters
 from market.ean import Ean
@@ -134,16 +135,17 @@ def test_whatever_stands_in_the_headers_a_bad_record_is_parked_and_nothing_stops
 
     applied = apply(points, replace(good, headers=headers), replace(good, offset=1, value=b"?", headers=huge))
 
-    assert applied == Applied(applied_count=0, parked_count=2)
+    assert (applied.applied_count, applied.parked_count) == (0, 2)
     assert parked(engine)[0] == (0, reason, False)
 
 
+NO_GOOD = Reason(Rule.UNUSABLE, "no good")
 RECORD = Delivered(offset=7, headers=(("ce_id", b"plain"), ("odd", b"\x00\xff\xe9")))
 
 
 def test_a_parked_record_keeps_everything(engine: Engine) -> None:
     with engine.begin() as tx:
-        dead_letter.park(tx, "points", RECORD, "no good", stream_id="point:1", stream_version=4)
+        dead_letter.park(tx, "points", RECORD, NO_GOOD, stream_id="point:1", stream_version=4)
     with engine.begin() as tx:
         row = tx.execute(select(letters)).one()
         assert dead_letter.count_parked(tx, "points") == 1
@@ -151,21 +153,34 @@ def test_a_parked_record_keeps_everything(engine: Engine) -> None:
     assert (row.key, row.value, row.stream_id, row.stream_version) == (RECORD.key, RECORD.value, "point:1", 4)
     assert tuple(dead_letter.to_headers(row.headers)) == RECORD.headers
     assert row.appended_at == datetime(2026, 11, 20, 12, 0, 0, 123_000, tzinfo=UTC)
-    assert (row.reason, row.replayed_at) == ("no good", None)
+    assert (row.rule, row.reason, row.replayed_at) == ("unusable", "no good", None)
 
 
 def test_a_record_parked_through_adbc_is_the_same(engine: Engine, database_url: str) -> None:
     with engine.begin() as tx:
-        dead_letter.park(tx, "one", RECORD, "no good")
+        dead_letter.park(tx, "one", RECORD, NO_GOOD)
     with adbc_driver_postgresql.dbapi.connect(libpq_uri(database_url, application_name="test")) as connection:
         with connection.cursor() as cursor:
-            dead_letter.park_adbc(cursor, "two", RECORD, "no good")
-            dead_letter.park_adbc(cursor, "two", replace(RECORD, offset=8, key=None, value=None), "empty")
-            dead_letter.park_adbc(cursor, "two", RECORD, "no good")
+            dead_letter.park_adbc(cursor, "two", RECORD, NO_GOOD)
+            dead_letter.park_adbc(
+                cursor, "two", replace(RECORD, offset=8, key=None, value=None), Reason(Rule.NO_VALUE, "empty")
+            )
+            dead_letter.park_adbc(cursor, "two", RECORD, NO_GOOD)
         connection.commit()
     with engine.begin() as tx:
         one, two, empty = tx.execute(select(letters).order_by(letters.c.projection, letters.c.record_offset)).all()
-    compared = ("topic", "partition", "record_offset", "key", "value", "headers", "appended_at", "stream_id", "reason")
+    compared = (
+        "topic",
+        "partition",
+        "record_offset",
+        "key",
+        "value",
+        "headers",
+        "appended_at",
+        "stream_id",
+        "rule",
+        "reason",
+    )
     assert [getattr(one, name) for name in compared] == [getattr(two, name) for name in compared]
     assert (empty.key, empty.value, empty.stream_version) == (None, None, None)
 
@@ -177,8 +192,8 @@ def test_a_bad_event_parks_the_rest_of_its_stream_and_nothing_else(points: Event
         delivered(2, 1, day=1, ean=OTHER),
         delivered(3, 3, day=3),
     )
-    assert apply(points, *run) == Applied(applied_count=2, redelivered_count=0, parked_count=2)
-    assert apply(points, delivered(4, 4, day=4)) == Applied(applied_count=0, redelivered_count=0, parked_count=1)
+    assert apply(points, *run) == Applied(applied_count=2, parked={Rule.UNUSABLE: 1, Rule.BEHIND_PARKED: 1})
+    assert apply(points, delivered(4, 4, day=4)) == Applied(applied_count=0, parked={Rule.BEHIND_PARKED: 1})
     assert days(engine) == [(HOUSE, date(2026, 1, 1)), (OTHER, date(2026, 1, 1))]
     assert parked(engine) == [
         (1, "a forbidden day", False),
@@ -224,7 +239,8 @@ def test_damaged_values_and_foreign_partitions_are_parked(engine: Engine, projec
         name="points", topic="register-events", engine=engine, project=projector, partition_count=8
     )  # the house's key belongs to partition 0, not 3
     damaged = replace(delivered(1, 1, day=1, ean=OTHER), value=b"\xc3\x01damaged")
-    assert apply(points, delivered(0, 1, day=1), damaged) == Applied(applied_count=0, parked_count=2)
+    both = {Rule.WRONG_PARTITION: 1, Rule.UNDECODABLE: 1}
+    assert apply(points, delivered(0, 1, day=1), damaged) == Applied(applied_count=0, parked=both)
     assert [reason for _, reason, _ in parked(engine)] == [
         "its key belongs to another partition",
         "not an Avro single object",

@@ -12,6 +12,7 @@ from sqlalchemy import select, text
 from eventlog.checkpoint import Fenced
 from eventlog.database import is_outage
 from eventlog.projection import Applied
+from eventlog.reason import Rule
 from eventlog.tables import dead_letter, event
 from market.ean import Ean
 from services.metering import store
@@ -54,7 +55,8 @@ def test_a_run_tells_what_it_did(quarters: Store) -> None:
 def test_bad_records_are_parked_with_their_reason_and_the_run_goes_on(quarters: Store) -> None:
     other = dataclasses.replace(record(reading(1, ean=FACTORY), 2), partition=0)
     applied = quarters.apply(record(reading(1), 0), record(b"no reading", 1), other, record(reading([1] * 97), 3))
-    assert applied == Applied(applied_count=1, parked_count=3)
+    one_each = {Rule.UNDECODABLE: 1, Rule.WRONG_PARTITION: 1, Rule.SLICES_OUTSIDE_DAY: 1}
+    assert applied == Applied(applied_count=1, parked=one_each)
     letters = quarters.rows(select(dead_letter.c.record_offset, dead_letter.c.reason).order_by("record_offset"))
     assert [tuple(row) for row in letters] == [
         (1, "not an Avro single object"),
@@ -91,7 +93,7 @@ def test_a_rebuild_tells_nobody(quarters: Store) -> None:
 
 
 def test_a_run_in_which_nothing_can_be_kept_only_parks(quarters: Store) -> None:
-    assert quarters.apply(record(b"?", 0)) == Applied(applied_count=0, parked_count=1)
+    assert quarters.apply(record(b"?", 0)) == Applied(applied_count=0, parked={Rule.UNDECODABLE: 1})
     assert quarters.events() == []
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from eventlog import codec, registry
 from eventlog.codec import HEADER_LENGTH
+from eventlog.reason import Reason, Rule
 from eventlog.topics import partition_of
 from market.ean import check_digit
 from services.metering import decode as decode_module
@@ -26,7 +27,7 @@ def read(*records: LogRecord) -> Readings:
     return read_run(run(records), partition_count=PARTITION_COUNT)
 
 
-def reason(bad: LogRecord) -> str:
+def reason(bad: LogRecord) -> Reason:
     """Why `bad` is refused; the good record before it is not."""
     readings = read(record(reading(1), 0), bad)
     assert sum(len(group.table) for group in readings.groups) == 1
@@ -65,61 +66,64 @@ def test_a_missing_value_has_no_quality_whatever_its_sender_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "bad"),
+    ("rule", "words", "bad"),
     [
-        ("fit into the day", reading([1] * 97)),
-        ("fit into the day", reading([1] * 2, first_slice=95)),
-        ("fit into the day", reading([1] * 2, first_slice=-1)),
-        ("fit into the day", reading([1] * 96, day=MARCH_DAY)),
-        ("there are no values", reading([], quality=())),
-        ("first day", reading(1, channel="OFFTAKE_PEAK_MONTHLY", day=date(2026, 10, 2))),
-        ("kind of meter is unknown", reading(1, meter_kind="UNKNOWN")),
-        ("channel is unknown", replace(reading(1), channel="UNKNOWN")),
-        ("there is no quality", reading(1, quality=())),
-        ("quality does not fit", reading(1, quality=(5, 95))),
-        ("quality does not fit", reading(1, quality=(5, 96, 6))),
-        ("quality does not fit", reading(1, quality=(7, 96))),
-        ("quality does not fit", reading(1, quality=(5, 96, 6, 0))),
-        ("quality does not fit", reading(1, quality=(5, 2**31 - 1, 5, 2**31 - 1, 5, 98))),
-        ("has no quality", reading(1, quality=(0, 96))),
-        ("channel has no gas factor", reading(1, gas_factor=(1, 96))),
-        ("gas factor does not fit", reading(1, channel=GAS_ENERGY, gas_factor=(4, 24))),
-        ("withdrawal holds values", reading(1, withdraws=True)),
-        ("source_at", reading(1, sent_after=timedelta(days=365 * 500))),
-        ("day is none", reading([1] * 96, day=date(1989, 12, 31))),
-        ("meter_id is longer", reading(1, meter_id="M" * 65)),
-        ("source is longer than 100 bytes or holds a NUL", reading(1, source="a\0b")),
-        ("whole 32-bit numbers", replace(reading(1), values=b"\0" * 383)),
+        (Rule.SLICES_OUTSIDE_DAY, "fit into the day", reading([1] * 97)),
+        (Rule.SLICES_OUTSIDE_DAY, "fit into the day", reading([1] * 2, first_slice=95)),
+        (Rule.SLICES_OUTSIDE_DAY, "fit into the day", reading([1] * 2, first_slice=-1)),
+        (Rule.SLICES_OUTSIDE_DAY, "fit into the day", reading([1] * 96, day=MARCH_DAY)),
+        (Rule.VALUES_EMPTY, "there are no values", reading([], quality=())),
+        (Rule.MONTH_NOT_ON_FIRST, "first day", reading(1, channel="OFFTAKE_PEAK_MONTHLY", day=date(2026, 10, 2))),
+        (Rule.METER_KIND_UNKNOWN, "kind of meter is unknown", reading(1, meter_kind="UNKNOWN")),
+        (Rule.CHANNEL_UNKNOWN, "channel is unknown", replace(reading(1), channel="UNKNOWN")),
+        (Rule.QUALITY_MISSING, "there is no quality", reading(1, quality=())),
+        (Rule.QUALITY_MISFIT, "quality does not fit", reading(1, quality=(5, 95))),
+        (Rule.QUALITY_MISFIT, "quality does not fit", reading(1, quality=(5, 96, 6))),
+        (Rule.QUALITY_MISFIT, "quality does not fit", reading(1, quality=(7, 96))),
+        (Rule.QUALITY_MISFIT, "quality does not fit", reading(1, quality=(5, 96, 6, 0))),
+        (Rule.QUALITY_MISFIT, "quality does not fit", reading(1, quality=(5, 2**31 - 1, 5, 2**31 - 1, 5, 98))),
+        (Rule.QUALITY_MISSING, "has no quality", reading(1, quality=(0, 96))),
+        (Rule.FACTOR_UNEXPECTED, "channel has no gas factor", reading(1, gas_factor=(1, 96))),
+        (Rule.FACTOR_MISFIT, "gas factor does not fit", reading(1, channel=GAS_ENERGY, gas_factor=(4, 24))),
+        (Rule.WITHDRAWAL_WITH_VALUES, "withdrawal holds values", reading(1, withdraws=True)),
+        (Rule.SOURCE_AT_OUT_OF_RANGE, "source_at", reading(1, sent_after=timedelta(days=365 * 500))),
+        (Rule.DAY_OUT_OF_RANGE, "day is none", reading([1] * 96, day=date(1989, 12, 31))),
+        (Rule.TEXT_TOO_LONG, "meter_id is longer", reading(1, meter_id="M" * 65)),
+        (Rule.TEXT_TOO_LONG, "source is longer than 100 bytes or holds a NUL", reading(1, source="a\0b")),
+        (Rule.VALUES_DAMAGED, "whole 32-bit numbers", replace(reading(1), values=b"\0" * 383)),
     ],
 )
-def test_a_reading_that_breaks_a_rule_is_refused_alone(words: str, bad: object) -> None:
-    assert words in reason(record(bad, 1))  # type: ignore[arg-type]
+def test_a_reading_that_breaks_a_rule_is_refused_alone(rule: Rule, words: str, bad: object) -> None:
+    found = reason(record(bad, 1))  # type: ignore[arg-type]
+    assert words in found.text
+    assert found.rule == rule
 
 
 def test_a_record_that_is_no_reading_is_refused_alone() -> None:
     good = codec.encode(reading(1))
-    assert "not an Avro single object" in reason(record(b"{}", 1))
-    assert "no schema has this fingerprint" in reason(record(b"\xc3\x01" + bytes(8) + good[10:], 1))
-    assert "AccessPointRegistered is not a reading" in reason(record(codec.encode(HOUSE_REGISTERED), 1))
-    assert "no value" in reason(replace(record(good, 1), value=None))
-    assert "damaged" in reason(record(good[:-1], 1))
-    assert "bytes are left over" in reason(record(good + b"\0", 1))
+    assert "not an Avro single object" in reason(record(b"{}", 1)).text
+    unknown = reason(record(b"\xc3\x01" + bytes(8) + good[10:], 1))
+    assert unknown == Reason(Rule.UNKNOWN_SCHEMA, "no schema has this fingerprint")
+    assert "AccessPointRegistered is not a reading" in reason(record(codec.encode(HOUSE_REGISTERED), 1)).text
+    assert "no value" in reason(replace(record(good, 1), value=None)).text
+    assert "damaged" in reason(record(good[:-1], 1)).text
+    assert "bytes are left over" in reason(record(good + b"\0", 1)).text
 
 
 def test_a_record_with_a_wrong_key_is_refused_alone() -> None:
     house = record(reading(1), 1)
-    assert "the EAN is not that of the key" in reason(record(reading(1), 1, key=b"541448800000000048"))
-    assert "another partition" in reason(replace(record(reading(1, ean=FACTORY), 1), partition=house.partition))
-    assert "check digit" in reason(record(reading(1), 1, key=b"541448800000000006"))
-    assert "not an EAN" in reason(replace(house, key=b"54144880000000001x"))
-    assert "not an EAN" in reason(replace(house, key=b"541"))
-    assert "not an EAN" in reason(replace(house, key=None))
+    assert "the EAN is not that of the key" in reason(record(reading(1), 1, key=b"541448800000000048")).text
+    assert "another partition" in reason(replace(record(reading(1, ean=FACTORY), 1), partition=house.partition)).text
+    assert "check digit" in reason(record(reading(1), 1, key=b"541448800000000006")).text
+    assert "not an EAN" in reason(replace(house, key=b"54144880000000001x")).text
+    assert "not an EAN" in reason(replace(house, key=b"541")).text
+    assert "not an EAN" in reason(replace(house, key=None)).text
 
 
 def test_reasons_hold_no_ean() -> None:
     readings = read(record(reading([1] * 97), 0), record(b"?", 1), record(reading(1), 2, key=b"541448800000000048"))
     assert len(readings.refused) == 3
-    assert not any(HOUSE in text for text in readings.refused.values())
+    assert not any(HOUSE in why.text for why in readings.refused.values())
 
 
 def test_partitions_of_a_whole_run_are_those_of_single_keys() -> None:
