@@ -27,6 +27,7 @@ from parts.spread import spread
 from eventlog.checkpoint import Claim
 from eventlog.consumer import consume
 from eventlog.database import create_engine, create_tables
+from eventlog.kafka import KafkaAccess
 from eventlog.projection import Applied, Run
 from services.metering import tables
 from services.metering.projector import MAX_RUN_RECORDS, BlockProjection
@@ -112,7 +113,7 @@ async def measure_ours(
         projection = BlockProjection(engine=engine, database_url=url, partition_count=PARTITIONS, topic=name)
         timed = Timed(projection, servers, topic=name)
         reading = asyncio.create_task(
-            consume(timed, service=name, bootstrap=servers.bootstrap, replica="0", max_run_records=run_records)
+            consume(timed, service=name, kafka=KafkaAccess(servers.bootstrap), replica="0", max_run_records=run_records)
         )
         try:
             new = await timed.pace_of(len(estimates))

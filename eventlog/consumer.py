@@ -10,6 +10,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
+from eventlog.kafka import KafkaAccess
 from eventlog.member import Member
 from eventlog.progress import Progress
 from eventlog.projection import Projection
@@ -36,7 +37,7 @@ async def consume(
     projection: Projection,
     *,
     service: str,
-    bootstrap: str,
+    kafka: KafkaAccess,
     replica: str,
     max_run_records: int = 2_000,
     concurrent_run_count: int = 1,
@@ -61,17 +62,17 @@ async def consume(
             progress=watched,
         )
         try:
-            await member.live(_consumer(projection, service, bootstrap, replica))
+            await member.live(_consumer(projection, service, kafka, replica))
         except KafkaError as error:
             _log.warning("%s begins again: %s", projection.name, type(error).__name__)
         await asyncio.sleep(_RETRY_SECONDS)
 
 
-def _consumer(projection: Projection, service: str, bootstrap: str, replica: str) -> AIOKafkaConsumer:
+def _consumer(projection: Projection, service: str, kafka: KafkaAccess, replica: str) -> AIOKafkaConsumer:
     # The topic too: a static member that comes back is given its old partitions, whatever it subscribes to now.
     group = f"{service}.{projection.name}.{projection.topic}"
     return AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **kafka.client_arguments(),
         client_id=f"{group}-{replica}",
         group_id=group,
         group_instance_id=f"{group}-{replica}",

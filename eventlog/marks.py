@@ -23,6 +23,7 @@ from sqlalchemy import Engine, func, select
 from eventlog import metrics
 from eventlog.codec import Undecodable
 from eventlog.database import is_outage
+from eventlog.kafka import KafkaAccess
 from eventlog.relay import PRODUCER_SETTINGS
 from eventlog.tables import event
 
@@ -84,7 +85,7 @@ async def write_marks(
     *,
     topic: str,
     source: str,
-    bootstrap: str,
+    kafka: KafkaAccess,
     marks_topic: str = MARKS_TOPIC,
     every_seconds: float = 1.0,
 ) -> None:
@@ -94,7 +95,7 @@ async def write_marks(
     """
     while True:
         try:
-            await _write(engine, topic, source, bootstrap, marks_topic, every_seconds)
+            await _write(engine, topic, source, kafka, marks_topic, every_seconds)
         except Exception as error:
             if not (isinstance(error, (KafkaError, TimeoutError)) or is_outage(error)):
                 raise
@@ -103,9 +104,9 @@ async def write_marks(
 
 
 async def _write(
-    engine: Engine, topic: str, source: str, bootstrap: str, marks_topic: str, every_seconds: float
+    engine: Engine, topic: str, source: str, kafka: KafkaAccess, marks_topic: str, every_seconds: float
 ) -> None:
-    names = {"bootstrap_servers": bootstrap, "client_id": f"{source}-marks"}
+    names = {**kafka.client_arguments(), "client_id": f"{source}-marks"}
     producer, consumer = AIOKafkaProducer(**names, **PRODUCER_SETTINGS), AIOKafkaConsumer(**names)
     async with _started(producer), _started(consumer):
         while True:

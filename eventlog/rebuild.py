@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from eventlog.checkpoint import Claim
 from eventlog.envelope import Record
+from eventlog.kafka import KafkaAccess
 from eventlog.projection import Projection, Run
 
 _POLL_MILLISECONDS: Final = 500
@@ -26,7 +27,7 @@ class RebuildStopped(Exception):
 
 
 async def apply_until(
-    projection: Projection, *, bootstrap: str, ends: Mapping[int, int], max_run_records: int, note: Note
+    projection: Projection, *, kafka: KafkaAccess, ends: Mapping[int, int], max_run_records: int, note: Note
 ) -> None:
     """Apply the records of each partition in `ends` up to its offset (exclusive), from the projection's checkpoint on.
 
@@ -39,7 +40,7 @@ async def apply_until(
     if all(claims[partition].next_offset >= end for partition, end in ends.items()):
         return
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **kafka.client_arguments(),
         client_id=f"rebuild-{projection.name}",
         enable_auto_commit=False,
         auto_offset_reset="none",
@@ -51,7 +52,9 @@ async def apply_until(
         places = ", ".join(f"{place.topic}/{place.partition} at {offset}" for place, offset in error.args[0].items())
         raise RebuildStopped(f"the log does not hold what it began with ({places}): restore the topic") from error
     except KafkaError as error:
-        raise RebuildStopped(f"Kafka at {bootstrap} does not answer ({type(error).__name__}): start it") from error
+        raise RebuildStopped(
+            f"Kafka at {kafka.bootstrap} does not answer ({type(error).__name__}): start it"
+        ) from error
     finally:
         await consumer.stop()
 

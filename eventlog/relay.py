@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, Row, func, select, text, update
 from eventlog import metrics
 from eventlog.database import is_outage
 from eventlog.envelope import to_headers
+from eventlog.kafka import KafkaAccess
 from eventlog.tables import event
 
 PRODUCER_SETTINGS: Final[dict[str, Any]] = {
@@ -74,7 +75,7 @@ async def relay(
     *,
     topic: str,
     source: str,
-    bootstrap: str,
+    kafka: KafkaAccess,
     batch_size: int = 500,
     idle_seconds: float = 0.1,
     frozen_seconds: int = _FROZEN_SECONDS,
@@ -84,7 +85,7 @@ async def relay(
     `source` is the service's name (ce_source). Every row is acknowledged by Kafka before it is marked; after any error
     the same rows go again through a new producer, and readers know a re-send by its stream version.
     """
-    worker = _Relay(engine, topic, source, bootstrap, batch_size, idle_seconds, frozen_seconds)
+    worker = _Relay(engine, topic, source, kafka, batch_size, idle_seconds, frozen_seconds)
     try:
         while True:
             try:
@@ -105,7 +106,7 @@ class _Relay:
         engine: Engine,
         topic: str,
         source: str,
-        bootstrap: str,
+        kafka: KafkaAccess,
         batch_size: int,
         idle_seconds: float,
         frozen_seconds: int,
@@ -113,7 +114,7 @@ class _Relay:
         self._engine = engine
         self._topic = topic
         self._source = source
-        self._bootstrap = bootstrap
+        self._kafka = kafka
         self._batch_size = batch_size
         self._idle_seconds = idle_seconds
         self._frozen_seconds = frozen_seconds
@@ -152,7 +153,7 @@ class _Relay:
     @contextlib.asynccontextmanager
     async def _producer(self) -> AsyncIterator[AIOKafkaProducer]:
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap, client_id=f"{self._source}-relay", **PRODUCER_SETTINGS
+            **self._kafka.client_arguments(), client_id=f"{self._source}-relay", **PRODUCER_SETTINGS
         )
         try:
             await producer.start()

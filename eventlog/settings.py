@@ -3,17 +3,52 @@
 from __future__ import annotations
 
 import sys
-from typing import TypeVar
+from typing import Self, TypeVar
 
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from eventlog.kafka import KafkaAccess
 from eventlog.trust import TrustedIssuer
 
 WRONG_USE = 2
 
 
-class Settings(BaseSettings):
+class KafkaSettings(BaseSettings):
+    """Where Kafka is and how to come in; the names and what goes together are those of `KafkaAccess`."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    kafka_bootstrap: str
+    kafka_security_protocol: str = "PLAINTEXT"
+    kafka_sasl_mechanism: str = ""
+    kafka_sasl_username: str = ""
+    kafka_sasl_password: SecretStr = SecretStr("")
+    kafka_ca_file: str = ""
+    kafka_client_cert_file: str = ""
+    kafka_client_key_file: str = ""
+
+    @model_validator(mode="after")
+    def _check_kafka(self) -> Self:
+        _ = self.kafka
+        return self
+
+    @property
+    def kafka(self) -> KafkaAccess:
+        """How to reach Kafka."""
+        return KafkaAccess(
+            bootstrap=self.kafka_bootstrap,
+            security_protocol=self.kafka_security_protocol,
+            sasl_mechanism=self.kafka_sasl_mechanism,
+            sasl_username=self.kafka_sasl_username,
+            sasl_password=self.kafka_sasl_password,
+            ca_file=self.kafka_ca_file,
+            client_cert_file=self.kafka_client_cert_file,
+            client_key_file=self.kafka_client_key_file,
+        )
+
+
+class Settings(KafkaSettings):
     """Settings that every service has; a service with more of them subclasses this. Environment names are the
     upper-case field names; lists and records are JSON.
 
@@ -21,11 +56,8 @@ class Settings(BaseSettings):
     `client_id`, `client_secret` and `token_url` are this service's own credentials for calling others.
     """
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
-
     service: str
     database_url: SecretStr
-    kafka_bootstrap: str
     host: str = "127.0.0.1"
     port: int
     replica: str = "0"
@@ -49,9 +81,11 @@ def read_settings(kind: type[SettingsT]) -> SettingsT:
     try:
         return kind()
     except ValidationError as error:
-        wrong = [
-            f"{'_'.join(str(part) for part in each['loc'][:1]).upper()} ({each['msg'].lower()})"
-            for each in error.errors()
-        ]
+        wrong = [_wrong(each["loc"], each["msg"]) for each in error.errors()]
         sys.stderr.write(f"set these in the environment: {', '.join(wrong)}\n")
         raise SystemExit(WRONG_USE) from None
+
+
+def _wrong(place: tuple[int | str, ...], message: str) -> str:
+    # A rule over several settings has no place and names them itself.
+    return f"{str(place[0]).upper()} ({message.lower()})" if place else message.removeprefix("Value error, ")

@@ -14,6 +14,7 @@ from typing import Any, Final
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaTimeoutError, TopicAlreadyExistsError, for_code
 
+from eventlog.kafka import KafkaAccess
 from eventlog.registry import SCHEMA_DIR
 
 _HOUR_MS: Final = 3_600_000
@@ -81,7 +82,7 @@ def _topic(name: str, entry: dict[str, Any], shape: dict[str, int]) -> Topic:
     )
 
 
-async def create_topics(bootstrap: str, profile: str) -> None:
+async def create_topics(kafka: KafkaAccess, profile: str) -> None:
     """Create the topics of `profile` that the broker does not have; return when it shows them. Nothing else changes.
 
     Raises:
@@ -89,7 +90,7 @@ async def create_topics(bootstrap: str, profile: str) -> None:
         KafkaError: the broker refused, or cannot be reached.
     """
     topics = load_topics(profile)
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="kwartier-topics")
+    admin = AIOKafkaAdminClient(**kafka.client_arguments(), client_id="kwartier-topics")
     await admin.start()
     try:
         existing = await _partition_counts(admin)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from eventlog.kafka import KafkaAccess
 from stack.credentials import Secrets
 from stack.kafka import KafkaServer
 from stack.part import PythonPart
@@ -34,12 +35,12 @@ SERVICE_PROCESSES: dict[str, tuple[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Addresses of one platform. `kafka_elsewhere` and `database_elsewhere` are somebody else's servers, or empty."""
+    """Addresses of one platform. `kafka_elsewhere` and `database_elsewhere` are somebody else's servers, if any."""
 
     state: State
     ports: dict[str, int]
     secrets: Secrets
-    kafka_elsewhere: str = ""
+    kafka_elsewhere: KafkaAccess | None = None
     database_elsewhere: str = ""
 
     @property
@@ -58,8 +59,8 @@ class Layout:
         return PostgresServer(folder=folder, port=port, password=self.secrets.postgres, log=self._log("postgres"))
 
     @property
-    def bootstrap(self) -> str:
-        return self.kafka_elsewhere or f"{HOST}:{self.ports['kafka']}"
+    def kafka_access(self) -> KafkaAccess:
+        return self.kafka_elsewhere or KafkaAccess(f"{HOST}:{self.ports['kafka']}")
 
     @property
     def database_url(self) -> str:
@@ -112,7 +113,7 @@ class Layout:
         environment = {
             "SERVICE": service,
             "DATABASE_URL": url_of(self.database_url, role=service, password=self.secrets.roles[service]),
-            "KAFKA_BOOTSTRAP": self.bootstrap,
+            **self.kafka_access.environment(),
             "HOST": HOST,
             "PORT": str(self.ports[name]),
             "REPLICA": "0",
@@ -163,20 +164,43 @@ class Layout:
         ]
 
 
-def elsewhere() -> tuple[str, str]:
-    """Return KAFKA_BOOTSTRAP and DATABASE_URL of the one who typed the command, empty where unset.
+def elsewhere() -> tuple[KafkaAccess | None, str]:
+    """Return the Kafka (KAFKA_BOOTSTRAP and what goes with it) and the DATABASE_URL of the one who typed the command.
 
     Raises:
-        Problem: DATABASE_URL is not a PostgreSQL address with a host.
+        Problem: DATABASE_URL is not a PostgreSQL address with a host, or the settings of Kafka do not fit each other.
     """
-    kafka, database = os.environ.get("KAFKA_BOOTSTRAP", ""), os.environ.get("DATABASE_URL", "")
+    database = os.environ.get("DATABASE_URL", "")
     parts = urlsplit(database)
     if database and not (parts.scheme in {"postgresql", "postgres"} and parts.hostname and parts.path.strip("/")):
         raise Problem("DATABASE_URL is to be postgresql://user:password@host:port/database", exit_code=2)
-    return kafka, database
+    return kafka_in_environment() if os.environ.get("KAFKA_BOOTSTRAP") else None, database
 
 
-def needed_ports(kafka_elsewhere: str, database_elsewhere: str) -> list[str]:
+def kafka_in_environment() -> KafkaAccess:
+    """Return the Kafka that the environment names; its files are named by absolute paths.
+
+    Raises:
+        Problem: the settings of Kafka do not fit each other.
+    """
+    try:
+        access = KafkaAccess.from_environment(os.environ)
+    except ValueError as error:
+        raise Problem(f"set in the environment: {error}", exit_code=2) from None
+    # The services run in other folders than the one who typed the command.
+    return replace(
+        access,
+        ca_file=_absolute(access.ca_file),
+        client_cert_file=_absolute(access.client_cert_file),
+        client_key_file=_absolute(access.client_key_file),
+    )
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).absolute()) if path else ""
+
+
+def needed_ports(kafka_elsewhere: KafkaAccess | None, database_elsewhere: str) -> list[str]:
     """Return the names of the ports that this platform listens on."""
     absent = {"kafka", "kafka-controller"} if kafka_elsewhere else set()
     absent |= {"postgres"} if database_elsewhere else set()

@@ -19,6 +19,7 @@ from stack.people import DEMO_PEOPLE
 from stack.ports import choose_ports
 from stack.problem import Problem
 from stack.roles import create_roles
+from stack.running import kafka_security
 from stack.state import State, read_json, write_json
 from stack.supervisor import Supervisor
 
@@ -88,7 +89,8 @@ def start(layout: Layout, supervisor: Supervisor) -> None:
 def endpoints(layout: Layout) -> dict[str, object]:
     """Return what `endpoints.json` holds."""
     return {
-        "kafka": layout.bootstrap,
+        "kafka": layout.kafka_access.bootstrap,
+        "kafka_security": kafka_security(layout.kafka_access),
         "database": layout.database_url,
         **{service: layout.url(service) for service in layout.secrets.roles},
         "metrics": {name: f"{layout.url(name)}/metrics" for name in SERVICE_PROCESSES},
@@ -126,9 +128,11 @@ def _make_database(admin_url: str) -> None:
 
 def _make_topics(layout: Layout) -> None:
     try:
-        asyncio.run(create_topics(layout.bootstrap, "local"))
+        asyncio.run(create_topics(layout.kafka_access, "local"))
     except TopicDiffers as error:
         raise Problem(str(error)) from error
     except KafkaError as error:
         reason = f"{type(error).__name__}: {error}"
-        raise Problem(f"Kafka at {layout.bootstrap} refuses: check KAFKA_BOOTSTRAP", detail=reason) from error
+        raise Problem(
+            f"Kafka at {layout.kafka_access.bootstrap} refuses: check KAFKA_BOOTSTRAP", detail=reason
+        ) from error

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from eventlog.kafka import KafkaAccess
 from stack.problem import Problem
 from stack.state import State, read_json
 
@@ -22,6 +23,16 @@ def read_endpoints(state: State) -> dict[str, Any]:
     if endpoints is None:
         raise Problem(f"what runs on {state.folder} is not ready yet: wait for kwartier up, or ask kwartier status")
     return dict(endpoints)
+
+
+def kafka_security(access: KafkaAccess) -> dict[str, str]:
+    """Return what `endpoints.json` holds beside the address: the settings of TLS and SASL, with the password."""
+    return {name: value for name, value in access.environment().items() if value and name != "KAFKA_BOOTSTRAP"}
+
+
+def kafka_access(endpoints: dict[str, Any]) -> KafkaAccess:
+    """Return how a command reaches this platform's Kafka."""
+    return KafkaAccess.from_environment({**endpoints.get("kafka_security", {}), "KAFKA_BOOTSTRAP": endpoints["kafka"]})
 
 
 def operator_token(state: State, endpoints: dict[str, Any], *scopes: str) -> str:

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, text
 from eventlog import codec
 from eventlog.consumer import consume
 from eventlog.events import ReadingsRecorded
+from eventlog.kafka import KafkaAccess
 from market.ean import Ean, check_digit
 from services.metering.projector import BlockProjection
 from tests.examples import FACTORY, HOUSE
@@ -59,7 +60,9 @@ async def publish(bootstrap: str, topic: str, events: Sequence[ReadingsRecorded]
 @contextlib.asynccontextmanager
 async def member(projection: BlockProjection, bootstrap: str) -> AsyncIterator[None]:
     """Run a member of the projection's group in small runs; it ends without a goodbye to the database."""
-    task = asyncio.create_task(consume(projection, service="test", bootstrap=bootstrap, replica="0", max_run_records=7))
+    task = asyncio.create_task(
+        consume(projection, service="test", kafka=KafkaAccess(bootstrap), replica="0", max_run_records=7)
+    )
     try:
         yield
     finally:

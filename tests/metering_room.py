@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from eventlog.database import create_engine, create_tables
+from eventlog.kafka import KafkaAccess
 from eventlog.topics import create_topics
 from market.ean import Ean, check_digit
 from services.metering import store, tables
@@ -79,7 +80,7 @@ async def open_room(database_url: str, kafka_bootstrap: str, **changes: Any) -> 
 @contextlib.asynccontextmanager
 async def open_real_room(database_url: str, kafka_bootstrap: str, **changes: Any) -> AsyncIterator[Room]:
     """`open_room` on a broker that has the topics."""
-    await create_topics(kafka_bootstrap, "local")
+    await create_topics(KafkaAccess(kafka_bootstrap), "local")
     async with open_room(database_url, kafka_bootstrap, **changes) as room:
         yield room
 

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
+from eventlog.kafka import KafkaAccess
 from eventlog.topics import create_topics
 from stack.credentials import identity_clients, load_secrets
 from stack.layout import Layout
@@ -86,11 +87,11 @@ def running(folder: Path, names: Collection[str], *, kafka_bootstrap: str, admin
         state=state,
         ports=dict(zip(OFFSETS, free_ports(len(OFFSETS)), strict=True)),
         secrets=load_secrets(state),
-        kafka_elsewhere=kafka_bootstrap,
+        kafka_elsewhere=KafkaAccess(kafka_bootstrap),
         database_elsewhere=admin_url,
     )
     create_roles(admin_url, layout.secrets.roles.items())
-    asyncio.run(create_topics(kafka_bootstrap, "local"))
+    asyncio.run(create_topics(KafkaAccess(kafka_bootstrap), "local"))
     layout.clients_file.parent.mkdir()
     write_json(layout.clients_file, identity_clients(layout.secrets))
     supervisor = Supervisor(state, lambda _: None)

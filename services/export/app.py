@@ -66,8 +66,8 @@ def build(settings: ExportSettings, roles: Collection[str]) -> tuple[FastAPI, li
         app, watch = _build_api(engine, settings)
         tasks.append(watch)
     if "relay" in roles:
-        service, bootstrap = settings.service, settings.kafka_bootstrap
-        tasks.append(partial(relay.relay, engine, topic=TOPIC, source=service, bootstrap=bootstrap))
+        service, kafka = settings.service, settings.kafka
+        tasks.append(partial(relay.relay, engine, topic=TOPIC, source=service, kafka=kafka))
     projecting = Projecting(settings, engine) if "project" in roles else None
     tasks += projecting.tasks() if projecting else []
     app.router.routes.extend(
@@ -126,7 +126,7 @@ def _build_api(engine: Engine, settings: ExportSettings) -> tuple[FastAPI, Task]
     app.include_router(credentials_router(desk, authenticator))
     app.include_router(tokens_router(tokens))
     app.add_middleware(AnyCase)
-    return app, partial(freshness.watch, settings.kafka_bootstrap)
+    return app, partial(freshness.watch, settings.kafka)
 
 
 def _keys(settings: ExportSettings) -> tuple[TokenSigner, bytes]:

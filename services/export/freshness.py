@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from eventlog.codec import Undecodable
+from eventlog.kafka import KafkaAccess
 from eventlog.marks import MARKS_TOPIC, Mark, decode_mark
 from eventlog.problems import Problem
 from services.export.facts import MANDATE_EVENTS, REGISTER_EVENTS, Checkpoints
@@ -64,17 +65,17 @@ class Freshness:
         found = (mark.as_of for mark in reversed(tuple(self._marks[topic])) if mark.is_covered_by(own))
         return next(found, datetime.min.replace(tzinfo=UTC))
 
-    async def watch(self, bootstrap: str, *, topic: str = MARKS_TOPIC) -> None:
+    async def watch(self, kafka: KafkaAccess, *, topic: str = MARKS_TOPIC) -> None:
         """Read marks until cancelled, and wait out outages: old marks close the door by themselves."""
         while True:
             try:
-                await self._read(bootstrap, topic)
+                await self._read(kafka, topic)
             except KafkaError as error:
                 _log.warning("the marks of freshness cannot be read: %s", type(error).__name__)
             await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _read(self, bootstrap: str, topic: str) -> None:
-        settings = {"bootstrap_servers": bootstrap, "client_id": "export-freshness", "enable_auto_commit": False}
+    async def _read(self, kafka: KafkaAccess, topic: str) -> None:
+        settings = {**kafka.client_arguments(), "client_id": "export-freshness", "enable_auto_commit": False}
         async with AIOKafkaConsumer(**settings, auto_offset_reset="latest", metadata_max_age_ms=10_000) as consumer:
             partitions = await _partitions(consumer, topic)
             consumer.assign(partitions)

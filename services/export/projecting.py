@@ -45,7 +45,7 @@ class Projecting:
             await consume(
                 projection,
                 service=self._settings.service,
-                bootstrap=self._settings.kafka_bootstrap,
+                kafka=self._settings.kafka,
                 replica=self._settings.replica,
                 max_run_records=_RUN_RECORDS,
                 progress=progress,

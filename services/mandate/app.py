@@ -56,10 +56,10 @@ def build(settings: MandateSettings, roles: Collection[str], engine: Engine) -> 
     )
 
     async def publish() -> None:
-        await relay.relay(engine, topic=TOPIC, source=settings.service, bootstrap=settings.kafka_bootstrap)
+        await relay.relay(engine, topic=TOPIC, source=settings.service, kafka=settings.kafka)
 
     async def mark() -> None:
-        await marks.write_marks(engine, topic=TOPIC, source=settings.service, bootstrap=settings.kafka_bootstrap)
+        await marks.write_marks(engine, topic=TOPIC, source=settings.service, kafka=settings.kafka)
 
     async def keep_time() -> None:
         await timer.keep_time(engine, clock=_now, new_id=uuid4, every_seconds=settings.timer_seconds)
@@ -84,7 +84,7 @@ class Deciding:
         await consume(
             self._policy,
             service=self._settings.service,
-            bootstrap=self._settings.kafka_bootstrap,
+            kafka=self._settings.kafka,
             replica=self._settings.replica,
             progress=self._progress,
         )

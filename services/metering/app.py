@@ -62,8 +62,8 @@ def build(settings: MeteringSettings, roles: Collection[str], engine: Engine) ->
     )
 
     async def publish() -> None:
-        service, bootstrap = settings.service, settings.kafka_bootstrap
-        await relay.relay(engine, topic=RELAYED_TOPIC, source=service, bootstrap=bootstrap)
+        service, kafka = settings.service, settings.kafka
+        await relay.relay(engine, topic=RELAYED_TOPIC, source=service, kafka=kafka)
 
     tasks: list[Task] = [publish] if "relay" in roles else []
     return app, [*tasks, projecting.project] if projecting else tasks
@@ -88,7 +88,7 @@ class Projecting:
             await consume(
                 self._projection,
                 service=self._settings.service,
-                bootstrap=self._settings.kafka_bootstrap,
+                kafka=self._settings.kafka,
                 replica=self._settings.replica,
                 max_run_records=MAX_RUN_RECORDS,
                 progress=self._progress,
@@ -107,9 +107,9 @@ class Projecting:
 
 def build_api(settings: MeteringSettings, engine: Engine, authenticator: Authenticator) -> FastAPI:
     """Return the web application of the role `api` on `engine`."""
-    bootstrap = settings.kafka_bootstrap
-    publisher = Publisher(bootstrap=bootstrap, topic=store.TOPIC, deadline_seconds=settings.publish_seconds)
-    ends = TopicEnds(bootstrap=bootstrap, topic=store.TOPIC, timeout_seconds=settings.ends_seconds)
+    kafka = settings.kafka
+    publisher = Publisher(kafka=kafka, topic=store.TOPIC, deadline_seconds=settings.publish_seconds)
+    ends = TopicEnds(kafka=kafka, topic=store.TOPIC, timeout_seconds=settings.ends_seconds)
     receipts = Receipts(engine, ends)
     partition_count = load_topics(settings.topics_profile)[store.TOPIC].partitions
 

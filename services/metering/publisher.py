@@ -15,6 +15,8 @@ from typing import Any, Final
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
+from eventlog.kafka import KafkaAccess
+
 _BATCH_BYTES: Final = 262_144
 _LINGER_MS: Final = 2
 _STOP_SECONDS: Final = 5.0
@@ -46,8 +48,8 @@ class Position:
 class Publisher:
     """One producer for all requests of this process, started at the first one and replaced when it is broken."""
 
-    def __init__(self, *, bootstrap: str, topic: str, deadline_seconds: float) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, *, kafka: KafkaAccess, topic: str, deadline_seconds: float) -> None:
+        self._kafka = kafka
         self._topic = topic
         self._deadline_seconds = deadline_seconds
         self._producer: Any = None
@@ -88,7 +90,7 @@ class Publisher:
     async def _started(self) -> Any:
         async with self._starting:
             if self._producer is None:
-                self._producer = await _start(self._bootstrap)
+                self._producer = await _start(self._kafka)
             return self._producer
 
     async def _discard(self, producer: Any) -> None:
@@ -98,9 +100,9 @@ class Publisher:
             await _close(producer)
 
 
-async def _start(bootstrap: str) -> Any:
+async def _start(kafka: KafkaAccess) -> Any:
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap,
+        **kafka.client_arguments(),
         client_id="metering-ingest",
         acks="all",
         enable_idempotence=True,

@@ -15,6 +15,7 @@ from typing import Final
 from sqlalchemy import Engine, text
 
 from eventlog.database import create_engine, create_tables, in_schema, metadata
+from eventlog.kafka import KafkaAccess
 from eventlog.rebuild import apply_until
 from services.metering import tables
 from services.metering.digest import PartitionDigest, count_strays, digest
@@ -93,7 +94,7 @@ def _drop_tables(beside: Engine) -> None:
         each.drop_all(beside)
 
 
-async def rebuild(live: Engine, beside: BlockProjection, *, bootstrap: str, note: Note) -> Comparison:
+async def rebuild(live: Engine, beside: BlockProjection, *, kafka: KafkaAccess, note: Note) -> Comparison:
     """Fill the empty store of `beside` with all that the store on `live` has applied by now, and compare the two.
 
     `note` is told what goes on.
@@ -107,7 +108,7 @@ async def rebuild(live: Engine, beside: BlockProjection, *, bootstrap: str, note
     total = sum(ends.values())
     await apply_until(
         beside,
-        bootstrap=bootstrap,
+        kafka=kafka,
         ends=ends,
         max_run_records=MAX_RUN_RECORDS,
         note=lambda count: note(f"rebuilding: {count} of {total} records"),

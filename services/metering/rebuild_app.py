@@ -53,7 +53,7 @@ def rebuild_beside(settings: MeteringSettings, *, topic: str = store.TOPIC) -> C
         )
         live = create_engine(url, application_name="metering-rebuild")
         try:
-            return asyncio.run(rebuild(live, beside, bootstrap=settings.kafka_bootstrap, note=_log_each_second()))
+            return asyncio.run(rebuild(live, beside, kafka=settings.kafka, note=_log_each_second()))
         finally:
             beside.close()
             live.dispose()

@@ -9,6 +9,8 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from eventlog.kafka import KafkaAccess
+
 
 class KafkaAway(Exception):
     """Kafka does not answer in time; try again."""
@@ -17,8 +19,8 @@ class KafkaAway(Exception):
 class TopicEnds:
     """Asks the broker; connected at the first question and again after a failure."""
 
-    def __init__(self, *, bootstrap: str, topic: str, timeout_seconds: float) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, *, kafka: KafkaAccess, topic: str, timeout_seconds: float) -> None:
+        self._kafka = kafka
         self._topic = topic
         self._timeout_seconds = timeout_seconds
         self._consumer: Any = None
@@ -57,16 +59,16 @@ class TopicEnds:
 
     async def _answer(self, partitions: Collection[int]) -> tuple[int, dict[int, int]]:
         if self._consumer is None:
-            self._consumer = await _start(self._bootstrap)
+            self._consumer = await _start(self._kafka)
         known = await self._consumer._client._wait_on_metadata(self._topic)
         asked = [TopicPartition(self._topic, partition) for partition in sorted(set(partitions) & known)]
         ends = await self._consumer.end_offsets(asked) if asked else {}
         return len(known), {place.partition: end for place, end in ends.items()}
 
 
-async def _start(bootstrap: str) -> Any:
+async def _start(kafka: KafkaAccess) -> Any:
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, client_id="metering-ends", enable_auto_commit=False, metadata_max_age_ms=10_000
+        **kafka.client_arguments(), client_id="metering-ends", enable_auto_commit=False, metadata_max_age_ms=10_000
     )
     try:
         await consumer.start()

@@ -46,10 +46,10 @@ def build(settings: RegisterSettings, roles: Collection[str]) -> tuple[FastAPI, 
     )
 
     async def publish() -> None:
-        await relay.relay(engine, topic=TOPIC, source=settings.service, bootstrap=settings.kafka_bootstrap)
+        await relay.relay(engine, topic=TOPIC, source=settings.service, kafka=settings.kafka)
 
     async def mark() -> None:
-        await marks.write_marks(engine, topic=TOPIC, source=settings.service, bootstrap=settings.kafka_bootstrap)
+        await marks.write_marks(engine, topic=TOPIC, source=settings.service, kafka=settings.kafka)
 
     return app, [publish, mark] if "relay" in roles else []
 

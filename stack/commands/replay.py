@@ -21,7 +21,7 @@ from stack.credentials import load_secrets
 from stack.jars import Report
 from stack.problem import Problem
 from stack.roles import url_of
-from stack.running import read_endpoints
+from stack.running import kafka_access, read_endpoints
 from stack.terminal import progress
 
 REPLAYABLE: Final = {"block": "metering"}
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     environment = {
         "SERVICE": service,
         "DATABASE_URL": url_of(endpoints["database"], role=service, password=password),
-        "KAFKA_BOOTSTRAP": endpoints["kafka"],
+        **kafka_access(endpoints).environment(),
         "PORT": "0",
         "TOPICS_PROFILE": "local",
         "TZ": "UTC",

@@ -11,10 +11,11 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from eventlog.kafka import KafkaAccess
 from stack.condition import ProjectionCondition, observe_projections
 from stack.jars import Report
 from stack.problem import Problem
-from stack.running import read_endpoints
+from stack.running import kafka_access, read_endpoints
 from stack.terminal import progress
 
 Ends = dict[str, dict[int, int]]
@@ -56,7 +57,7 @@ def _wait_for_relays(endpoints: dict[str, Any], deadline: float, report: Report)
 
 def _wait_for_projections(endpoints: dict[str, Any], deadline: float, report: Report) -> None:
     projections, _ = _observe_all(endpoints, deadline, report)
-    ends = asyncio.run(_end_offsets(endpoints["kafka"], {each.topic for each in projections}))
+    ends = asyncio.run(_end_offsets(kafka_access(endpoints), {each.topic for each in projections}))
     while behind := {each.name: count for each in projections if (count := records_behind(each, ends))}:
         words = ", ".join(f"{name} ({count} records behind)" for name, count in behind.items())
         report(f"waiting for {words}")
@@ -83,15 +84,15 @@ def records_behind(projection: ProjectionCondition, ends: Ends) -> int:
     return sum(max(0, end - projection.checkpoints.get(number, 0)) for number, end in partitions.items())
 
 
-async def _end_offsets(bootstrap: str, topics: Collection[str]) -> Ends:
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, client_id="kwartier-wait")
+async def _end_offsets(kafka: KafkaAccess, topics: Collection[str]) -> Ends:
+    consumer = AIOKafkaConsumer(**kafka.client_arguments(), client_id="kwartier-wait")
     try:
         await consumer.start()
         await consumer.topics()
         wanted = [TopicPartition(each, n) for each in topics for n in consumer.partitions_for_topic(each) or ()]
         found = await consumer.end_offsets(wanted)
     except KafkaError as error:
-        raise Problem(f"Kafka at {bootstrap} does not answer: ask kwartier status") from error
+        raise Problem(f"Kafka at {kafka.bootstrap} does not answer: ask kwartier status") from error
     finally:
         await consumer.stop()
     ends: Ends = {topic: {} for topic in topics}

@@ -17,6 +17,7 @@ from eventlog import checkpoint
 from eventlog.checkpoint import Claim, Fenced
 from eventlog.consumer import consume
 from eventlog.database import create_engine
+from eventlog.kafka import KafkaAccess
 from eventlog.projection import Applied, Run
 
 NAME = "offsets"
@@ -96,7 +97,7 @@ def main() -> None:
     database_url, bootstrap, topic, replica, guard, trouble = sys.argv[1:]
     engine = create_engine(database_url, application_name=replica)
     projection = Offsets(engine, topic, replica, guard == "guarded", trouble)
-    asyncio.run(consume(projection, service="test", bootstrap=bootstrap, replica=replica, max_run_records=10))
+    asyncio.run(consume(projection, service="test", kafka=KafkaAccess(bootstrap), replica=replica, max_run_records=10))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from eventlog.consumer import Progress, consume
 from eventlog.database import create_engine, create_tables
 from eventlog.envelope import Envelope
 from eventlog.events import AccessPointRegistered
+from eventlog.kafka import KafkaAccess
 from eventlog.probes import projection_status, unready_projections
 from eventlog.projection import EventProjection
 from eventlog.relay import count_unpublished, relay
@@ -102,8 +103,10 @@ async def test_a_broker_that_is_killed_and_comes_back_costs_nothing(broker: Brok
     topic, progress = await make_topic(bootstrap, 4), Progress()
     points = EventProjection(name="points", topic=topic, engine=engine, project=note, partition_count=4)
     tasks = [
-        asyncio.create_task(relay(engine, topic=topic, source="register", bootstrap=bootstrap)),
-        asyncio.create_task(consume(points, service="test", bootstrap=bootstrap, replica="0", progress=progress)),
+        asyncio.create_task(relay(engine, topic=topic, source="register", kafka=KafkaAccess(bootstrap))),
+        asyncio.create_task(
+            consume(points, service="test", kafka=KafkaAccess(bootstrap), replica="0", progress=progress)
+        ),
     ]
     append(engine, 0)
     await until(lambda: len(noted(engine)) == 4)

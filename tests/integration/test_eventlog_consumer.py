@@ -19,6 +19,7 @@ from eventlog import checkpoint
 from eventlog.checkpoint import Claim
 from eventlog.consumer import Progress, consume
 from eventlog.database import create_engine, create_tables
+from eventlog.kafka import KafkaAccess
 from eventlog.probes import projection_status
 from eventlog.projection import Applied, ProjectionStopped, Run
 from tests.topics import make_topic, new_name, send, until
@@ -63,7 +64,7 @@ class Offsets:
 @contextlib.asynccontextmanager
 async def consuming(projection: Offsets, bootstrap: str, progress: Progress, **options: int) -> AsyncIterator[None]:
     task = asyncio.create_task(
-        consume(projection, service="test", bootstrap=bootstrap, replica="0", progress=progress, **options)
+        consume(projection, service="test", kafka=KafkaAccess(bootstrap), replica="0", progress=progress, **options)
     )
     try:
         yield
@@ -183,7 +184,7 @@ async def test_a_fault_of_the_projection_ends_it(engine: Engine, kafka_bootstrap
     await send(kafka_bootstrap, topic, values(1))
     with pytest.raises(KeyError, match="ours"):
         await asyncio.wait_for(
-            consume(Broken(engine, topic), service="test", bootstrap=kafka_bootstrap, replica="0"), 60
+            consume(Broken(engine, topic), service="test", kafka=KafkaAccess(kafka_bootstrap), replica="0"), 60
         )
 
 
@@ -196,7 +197,7 @@ async def test_offsets_that_are_gone_stop_the_projection(engine: Engine, kafka_b
     await admin.close()
     with pytest.raises(ProjectionStopped, match=f"{topic}/0, offset 0: the log does not hold this offset"):
         await asyncio.wait_for(
-            consume(Offsets(engine, topic), service="test", bootstrap=kafka_bootstrap, replica="0"), 60
+            consume(Offsets(engine, topic), service="test", kafka=KafkaAccess(kafka_bootstrap), replica="0"), 60
         )
     assert not counts(engine)
 
@@ -209,6 +210,6 @@ async def test_a_hole_in_the_log_is_not_stepped_over(engine: Engine, kafka_boots
                 await producer.send_and_wait(topic, value, partition=0)
     with pytest.raises(ProjectionStopped, match=f"{topic}/0, offset 1: the broker does not deliver this offset"):
         await asyncio.wait_for(
-            consume(Offsets(engine, topic), service="test", bootstrap=kafka_bootstrap, replica="0"), 60
+            consume(Offsets(engine, topic), service="test", kafka=KafkaAccess(kafka_bootstrap), replica="0"), 60
         )
     assert counts(engine) == {(0, 0): 1}

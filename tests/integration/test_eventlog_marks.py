@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from eventlog import event_store
 from eventlog.database import create_engine, create_tables
 from eventlog.events import DataAccessContractSigned
+from eventlog.kafka import KafkaAccess
 from eventlog.marks import Mark, decode_mark, write_marks
 from eventlog.relay import relay
 from tests.topics import make_topic, read_all, until
@@ -62,7 +63,7 @@ async def test_a_mark_covers_what_was_committed_before_it(engine: Engine, kafka_
     for number in range(20):
         sign(engine, number)
     signed_at = datetime.now(UTC)
-    places = {"topic": topic, "source": "mandate", "bootstrap": kafka_bootstrap}
+    places = {"topic": topic, "source": "mandate", "kafka": KafkaAccess(kafka_bootstrap)}
     async with (
         working(relay(engine, **places)),
         working(write_marks(engine, **places, marks_topic=marks_topic, every_seconds=0.1)),
@@ -79,7 +80,7 @@ async def test_a_mark_covers_what_was_committed_before_it(engine: Engine, kafka_
 
 async def test_no_mark_is_younger_than_what_waits_for_the_relay(engine: Engine, kafka_bootstrap: str) -> None:
     topic, marks_topic = await make_topic(kafka_bootstrap, 3), await make_topic(kafka_bootstrap, 1)
-    places = {"topic": topic, "source": "mandate", "bootstrap": kafka_bootstrap}
+    places = {"topic": topic, "source": "mandate", "kafka": KafkaAccess(kafka_bootstrap)}
     async with working(write_marks(engine, **places, marks_topic=marks_topic, every_seconds=0.05)):
 
         async def is_marked() -> bool:

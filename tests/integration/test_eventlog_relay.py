@@ -24,6 +24,7 @@ from eventlog.database import create_engine, create_tables
 from eventlog.envelope import from_record
 from eventlog.event_store import StreamChanged, event
 from eventlog.events import AccessPointRegistered
+from eventlog.kafka import KafkaAccess
 from eventlog.relay import count_unpublished, read_backlog, relay
 from market.ean import Ean
 from tests.topics import make_topic, read_all, until
@@ -47,7 +48,7 @@ def engine(database_url: str) -> Iterator[Engine]:
 
 @contextlib.asynccontextmanager
 async def relaying(engine: Engine, topic: str, bootstrap: str, **options: int) -> AsyncIterator[asyncio.Task[None]]:
-    task = asyncio.create_task(relay(engine, topic=topic, source="register", bootstrap=bootstrap, **options))
+    task = asyncio.create_task(relay(engine, topic=topic, source="register", kafka=KafkaAccess(bootstrap), **options))
     try:
         yield task
         assert task.cancelled() or not task.done(), task.exception()
@@ -168,6 +169,7 @@ RELAY_PROCESS = """
 import asyncio, os, signal, sys
 from eventlog import relay as module
 from eventlog.database import create_engine
+from eventlog.kafka import KafkaAccess
 
 database_url, topic, bootstrap, deadly = sys.argv[1:]
 mark = module._Relay._mark
@@ -182,7 +184,7 @@ def mark_or_die(self, connection, positions):
 
 module._Relay._mark = mark_or_die
 engine = create_engine(database_url, application_name="relay-under-test")
-asyncio.run(module.relay(engine, topic=topic, source="register", bootstrap=bootstrap, batch_size=5))
+asyncio.run(module.relay(engine, topic=topic, source="register", kafka=KafkaAccess(bootstrap), batch_size=5))
 """
 
 

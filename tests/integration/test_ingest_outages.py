@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from eventlog.kafka import KafkaAccess
 from eventlog.topics import create_topics
 from services.metering import store
 from services.metering.publisher import Message, NotAcknowledged, Position, Publisher
@@ -87,9 +88,9 @@ async def test_a_frozen_broker_is_waited_for_and_one_that_lost_its_log_gets_a_ne
         server = KafkaServer(folder=folder, port=port, controller_port=controller_port, log=tmp_path / "kafka.log")
         started.append(server.start(_silent))
         await asyncio.to_thread(wait_until_ready, started[-1], server.is_ready, timeout_seconds=60)
-        await create_topics(server.bootstrap, "local")
+        await create_topics(KafkaAccess(server.bootstrap), "local")
 
-    publisher = Publisher(bootstrap=f"127.0.0.1:{port}", topic=store.TOPIC, deadline_seconds=3.0)
+    publisher = Publisher(kafka=KafkaAccess(f"127.0.0.1:{port}"), topic=store.TOPIC, deadline_seconds=3.0)
     try:
         await start(tmp_path / "first")
         [first] = await publisher.publish(message)

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from eventlog.database import create_engine
+from eventlog.kafka import KafkaAccess
 from eventlog.topics import create_topics
 from services.metering.app import build
 from services.metering.settings import MeteringSettings
@@ -33,7 +34,7 @@ def engine(database_url: str) -> Iterator[Engine]:
 async def test_the_roles_of_metering_run_together_until_they_are_stopped(
     engine: Engine, database_url: str, kafka_bootstrap: str
 ) -> None:
-    await create_topics(kafka_bootstrap, "local")
+    await create_topics(KafkaAccess(kafka_bootstrap), "local")
     settings = MeteringSettings(database_url=SecretStr(database_url), kafka_bootstrap=kafka_bootstrap, port=0)
     app, tasks = build(settings, ["api", "relay", "project"], engine)
     assert [task.__name__ for task in tasks] == ["publish", "project"]
@@ -69,7 +70,7 @@ async def test_neither_logs_nor_metrics_say_whose_readings_they_are(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     logging.getLogger("aiokafka").setLevel(logging.INFO)
-    await create_topics(kafka_bootstrap, "local")
+    await create_topics(KafkaAccess(kafka_bootstrap), "local")
     ean = new_ean()
     fields = {"source_at": "2026-11-20T04:00:00Z", "ean": ean, "meter_kind": "DIGITAL", "day": "2026-11-19"}
     good = json.dumps({**fields, "channel": "OFFTAKE_ACTIVE_DAILY", "values": [1]})

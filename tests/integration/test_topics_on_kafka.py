@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from eventlog import topics
+from eventlog.kafka import KafkaAccess
 from eventlog.topics import Topic, TopicDiffers, create_topics, load_topics, partition_of
 
 pytestmark = pytest.mark.integration
@@ -59,7 +60,7 @@ async def config_of(admin: AIOKafkaAdminClient, topic: str) -> dict[str, Any]:
 
 
 async def test_topics_are_made_as_the_file_says(kafka_bootstrap: str, prefix: str, admin: AIOKafkaAdminClient) -> None:
-    await create_topics(kafka_bootstrap, "local")
+    await create_topics(KafkaAccess(kafka_bootstrap), "local")
     assert await partition_counts(admin, prefix) == {
         "export-events": 8,
         "mandate-events": 8,
@@ -75,28 +76,28 @@ async def test_topics_are_made_as_the_file_says(kafka_bootstrap: str, prefix: st
 
 
 async def test_making_them_again_changes_nothing(kafka_bootstrap: str, prefix: str, admin: AIOKafkaAdminClient) -> None:
-    await create_topics(kafka_bootstrap, "local")
+    await create_topics(KafkaAccess(kafka_bootstrap), "local")
     before = await partition_counts(admin, prefix)
-    await create_topics(kafka_bootstrap, "local")
+    await create_topics(KafkaAccess(kafka_bootstrap), "local")
     assert await partition_counts(admin, prefix) == before
 
 
 async def test_a_topic_with_another_number_of_partitions_is_an_error(
     kafka_bootstrap: str, prefix: str, admin: AIOKafkaAdminClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await create_topics(kafka_bootstrap, "local")
+    await create_topics(KafkaAccess(kafka_bootstrap), "local")
     before = topics.load_topics("local")
     grown = {name: replace(topic, partitions=9) for name, topic in before.items() if name.endswith("export-events")}
     monkeypatch.setattr(topics, "load_topics", lambda _: grown)
     with pytest.raises(TopicDiffers, match=f"topic {prefix}export-events has 8 partitions"):
-        await create_topics(kafka_bootstrap, "local")
+        await create_topics(KafkaAccess(kafka_bootstrap), "local")
     assert (await partition_counts(admin, prefix))["export-events"] == 8
 
 
 async def test_a_record_lands_where_its_key_says_and_is_stamped_by_the_broker(
     kafka_bootstrap: str, prefix: str, admin: AIOKafkaAdminClient
 ) -> None:
-    await create_topics(kafka_bootstrap, "local")
+    await create_topics(KafkaAccess(kafka_bootstrap), "local")
     topic, key = f"{prefix}meter-readings", b"541448800000000017"
     async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap) as producer:
         sent = await producer.send_and_wait(topic, b"value", key=key, timestamp_ms=1)
