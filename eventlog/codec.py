@@ -1,13 +1,12 @@
-"""Events to bytes and back: Avro in single-object framing, read also in the framing of a schema registry.
+"""Events to bytes and back: Avro, written in single-object framing and read in whichever framing it has.
 
-On the wire: C3 01, eight bytes of CRC-64-AVRO fingerprint, the body. Where a map of ids is given, a reader also takes
-00, a four-byte big-endian id, the body. An older version comes back as the newest dataclass, by Avro's own resolution.
+An older version comes back as the newest dataclass: by Avro's own resolution, and where that cannot do it, upcast.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cache
@@ -19,30 +18,20 @@ import fastavro
 
 from eventlog import registry
 from eventlog.events import EVENT_TYPES, Event
-from eventlog.reason import Reason, Rule
+from eventlog.framing import HEADER_LENGTH, SINGLE_OBJECT, Undecodable, UnknownSchema, split
 from eventlog.registry import Schema
 
-SINGLE_OBJECT: Final = b"\xc3\x01"
-HEADER_LENGTH: Final = 10
-_REGISTRY_MARK: Final = b"\x00"
-_REGISTRY_HEADER_LENGTH: Final = 5
+__all__ = ["HEADER_LENGTH", "Undecodable", "UnknownSchema", "container", "decode", "decode_body", "encode"]
 
-
-class Undecodable(ValueError):
-    """The bytes are not an event that we know; the message says why, without their content."""
-
-    rule = Rule.UNDECODABLE
-
-    @property
-    def reason(self) -> Reason:
-        """Why, with the name of the rule."""
-        return Reason(self.rule, str(self))
-
-
-class UnknownSchema(Undecodable):
-    """What it was written with is not known here: a newer version of the platform wrote it, or it is no event."""
-
-    rule = Rule.UNKNOWN_SCHEMA
+_DAMAGES: Final = (
+    EOFError,
+    ValueError,
+    LookupError,
+    ArithmeticError,
+    TypeError,
+    MemoryError,
+    fastavro.read.SchemaResolutionError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,32 +84,14 @@ def encode(event: Event) -> bytes:
     return out.getvalue()
 
 
-def split_frame(value: bytes, ids: Mapping[int, Schema] | None = None) -> tuple[Schema, bytes]:
-    """Return the schema that `value` was written with, and its Avro body.
-
-    Raises:
-        Undecodable: unknown framing, fingerprint or id.
-    """
-    if value[:2] == SINGLE_OBJECT and len(value) >= HEADER_LENGTH:
-        schema = registry.published().by_fingerprint.get(value[2:HEADER_LENGTH])
-        if schema is None:
-            raise UnknownSchema("no schema has this fingerprint")
-        return schema, value[HEADER_LENGTH:]
-    if ids is not None and value[:1] == _REGISTRY_MARK and len(value) >= _REGISTRY_HEADER_LENGTH:
-        schema = ids.get(int.from_bytes(value[1:_REGISTRY_HEADER_LENGTH], "big"))
-        if schema is None:
-            raise UnknownSchema("no schema has this id")
-        return schema, value[_REGISTRY_HEADER_LENGTH:]
-    raise Undecodable("not an Avro single object")
-
-
-def decode(value: bytes, ids: Mapping[int, Schema] | None = None) -> Event:
-    """Return the event in `value`; instants come back in UTC. `ids` allows the framing of a schema registry.
+def decode(value: bytes) -> Event:
+    """Return the event in `value`; instants come back in UTC.
 
     Raises:
         Undecodable: unknown framing, schema or event, or a damaged body.
+        OSError: the schema registry is away; only where `framing.use` has told of one.
     """
-    schema, body = split_frame(value, ids)
+    schema, body = split(value)
     return decode_body(schema, body)
 
 
@@ -139,7 +110,7 @@ def decode_body(schema: Schema, body: bytes) -> Event:
         datum: Any = fastavro.schemaless_reader(stream, schema.parsed, reader)
         for name in shape.arrays:
             datum[name] = tuple(datum[name])
-    except (EOFError, ValueError, LookupError, ArithmeticError, TypeError, MemoryError) as error:
+    except _DAMAGES as error:
         raise Undecodable(f"damaged {schema.name}: {type(error).__name__}") from error
     if stream.tell() != len(body):
         raise Undecodable(f"damaged {schema.name}: bytes are left over")

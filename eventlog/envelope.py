@@ -10,7 +10,6 @@ from uuid import UUID
 
 from eventlog.codec import Undecodable, decode
 from eventlog.events import Event
-from eventlog.registry import Schema
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -96,16 +95,17 @@ def to_headers(
     return [(name, value.encode()) for name, value in values.items() if value is not None]
 
 
-def from_record(record: Record, ids: Mapping[int, Schema] | None = None) -> Envelope:
+def from_record(record: Record) -> Envelope:
     """Return the envelope of `record`.
 
     Raises:
         Undecodable: a header is missing or damaged, there is no key or value, the value cannot be decoded, or its
             event is not the one that the headers name.
+        OSError: the schema registry is away, where one is used.
     """
     if record.key is None or record.value is None:
         raise Undecodable("a record without key or value")
-    event = decode(record.value, ids)
+    event = decode(record.value)
     headers = dict(record.headers)
     try:
         known = _parse(headers)

@@ -1,6 +1,6 @@
 """The schemas of all published events, by event and version and by the fingerprint on the wire.
 
-The files `schemas/avro/<service>/<Event>.v<N>.avsc` are the whole registry; nothing is asked over a network.
+The files `schemas/avro/<service>/<Event>.v<N>.avsc` are the whole registry; nothing is asked over a network here.
 """
 
 from __future__ import annotations
@@ -18,6 +18,16 @@ SCHEMA_DIR: Final = Path(__file__).resolve().parents[1] / "schemas" / "avro"
 
 _FILE_NAME: Final = re.compile(r"(?P<name>[A-Z][A-Za-z]+)\.v(?P<version>[1-9][0-9]*)\.avsc")
 
+_INVALID: Final = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    RecursionError,
+    fastavro.schema.SchemaParseException,
+    fastavro.schema.UnknownType,
+)
+
 
 class InvalidSchema(ValueError):
     """A schema file breaks a rule of the registry; the message names the file and the rule."""
@@ -28,7 +38,8 @@ class Schema:
     """One version of one event's schema.
 
     `fingerprint` is CRC-64-AVRO of the canonical form, eight bytes in wire order. `text` is the schema as the file
-    holds it, for the header of an Avro container; `parsed` is the same for fastavro.
+    holds it, for the header of an Avro container; `parsed` is the same for fastavro. `version` is 0 for one that comes
+    from a schema registry and is in none of our files: that of a newer producer.
     """
 
     service: str
@@ -37,6 +48,16 @@ class Schema:
     fingerprint: bytes
     text: str = field(repr=False)
     parsed: dict[str, Any] = field(repr=False, compare=False)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is in our files."""
+        return self.version > 0
+
+    @property
+    def full_name(self) -> str:
+        """The name of the record with its namespace; the subject in a schema registry."""
+        return f"kwartier.{self.service}.{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +99,25 @@ def read_schema(path: Path) -> Schema:
     fingerprint = bytes.fromhex(fastavro.schema.fingerprint(canonical, "CRC-64-AVRO"))
     parsed: Any = fastavro.parse_schema(raw, named_schemas={})
     return Schema(service, match["name"], int(match["version"]), fingerprint, text, parsed)
+
+
+def foreign_schema(text: str) -> Schema | None:
+    """Return the schema `text` of one of our events, as a schema registry holds it: one of ours where its fingerprint
+    is, else one of version 0. None where it is no schema of an event of ours.
+    """
+    try:
+        raw = json.loads(text)
+        service = raw["namespace"].removeprefix("kwartier.")
+        canonical = fastavro.schema.to_parsing_canonical_form(raw)
+        fingerprint = bytes.fromhex(fastavro.schema.fingerprint(canonical, "CRC-64-AVRO"))
+        parsed: Any = fastavro.parse_schema(raw, named_schemas={})
+        schema = Schema(service, raw["name"], 0, fingerprint, text, parsed)
+    except _INVALID:
+        return None
+    newest = published().newest_by_name.get(schema.name)
+    if raw.get("type") != "record" or newest is None or raw["namespace"] != f"kwartier.{newest.service}":
+        return None
+    return published().by_fingerprint.get(fingerprint, schema)
 
 
 def load_registry(directory: Path) -> Registry:

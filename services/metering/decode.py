@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 from polars.exceptions import ComputeError, PanicException
 
-from eventlog import codec
-from eventlog.codec import HEADER_LENGTH, Undecodable, decode_body, split_frame
+from eventlog import codec, framing
+from eventlog.codec import Undecodable, decode_body
 from eventlog.events import ReadingsRecorded
 from eventlog.reason import Reason, Rule
 from eventlog.registry import Schema
@@ -64,24 +64,26 @@ def decode(values: Sequence[bytes | None]) -> tuple[pl.DataFrame, dict[int, Reas
         if value is None:
             refused[row] = Reason(Rule.NO_VALUE, "the record has no value")
         else:
-            by_header[value[:HEADER_LENGTH]].append(row)
+            by_header[framing.header(value)].append(row)
     frames = [pl.DataFrame(schema={**COLUMNS, "row": pl.Int64()})]
-    for rows in by_header.values():
-        frames += _decode_alike(values, rows, refused)
+    for header, rows in by_header.items():
+        frames += _decode_alike(values, header, rows, refused)
     return pl.concat(frames), refused
 
 
-def _decode_alike(values: Sequence[bytes | None], rows: list[int], refused: dict[int, Reason]) -> list[pl.DataFrame]:
-    """Decode the values at `rows`, all written with one schema."""
+def _decode_alike(
+    values: Sequence[bytes | None], header: bytes, rows: list[int], refused: dict[int, Reason]
+) -> list[pl.DataFrame]:
+    """Decode the values at `rows`, all of which begin with `header`."""
     try:
-        schema, _ = split_frame(values[rows[0]] or b"")
+        schema = framing.schema_of(header)
     except Undecodable as error:
         refused |= dict.fromkeys(rows, error.reason)
         return []
     if schema.name != _EVENT:
         refused |= dict.fromkeys(rows, Reason(Rule.NOT_A_READING, f"{schema.name} is not a reading"))
         return []
-    bodies = [(values[row] or b"")[HEADER_LENGTH:] for row in rows]
+    bodies = [(values[row] or b"")[len(header) :] for row in rows]
     return _decode_bodies(schema, rows, bodies, refused)
 
 
@@ -102,7 +104,7 @@ def _decode_bodies(
 
 def _holds_all_columns(schema: Schema) -> bool:
     """Whether the schema needs no default of a later version; else Avro's own resolution has to supply it."""
-    return COLUMNS.keys() <= {field["name"] for field in schema.parsed["fields"]}
+    return schema.is_ours and COLUMNS.keys() <= {field["name"] for field in schema.parsed["fields"]}
 
 
 def _decode_together(schema: Schema, bodies: list[bytes]) -> pl.DataFrame:

@@ -87,22 +87,6 @@ def test_a_value_that_does_not_fit_the_schema_is_not_written(wrong: dict[str, An
         encode(dataclasses.replace(READINGS, **wrong))
 
 
-def test_the_framing_of_a_schema_registry_is_read_where_its_ids_are_known() -> None:
-    body = encode(SIGNED)[HEADER_LENGTH:]
-    ids = {7: registry.published().newest("DataAccessContractSigned")}
-    assert decode(b"\x00\x00\x00\x00\x07" + body, ids) == SIGNED
-
-
-def test_the_framing_of_a_schema_registry_is_refused_without_ids() -> None:
-    with pytest.raises(Undecodable, match="not an Avro single object"):
-        decode(b"\x00\x00\x00\x00\x07" + encode(SIGNED)[HEADER_LENGTH:])
-
-
-def test_an_unknown_id_is_refused() -> None:
-    with pytest.raises(Undecodable, match="no schema has this id"):
-        decode(b"\x00\x00\x00\x00\x08" + encode(SIGNED)[HEADER_LENGTH:], {})
-
-
 @pytest.mark.parametrize("value", [b"", b"\xc3", b"\xc3\x01", b"\xc3\x01\x00\x00\x00", b"{}", b"Obj\x01"])
 def test_what_is_no_single_object_is_refused(value: bytes) -> None:
     with pytest.raises(Undecodable, match="not an Avro single object"):
