@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, Row, func, select, text, update
 from eventlog import metrics
 from eventlog.database import is_outage
 from eventlog.envelope import to_headers
+from eventlog.framing import outgoing
 from eventlog.kafka import KafkaAccess
 from eventlog.tables import event
 
@@ -183,7 +184,8 @@ class _Relay:
     async def _send(self, producer: AIOKafkaProducer, rows: Sequence[Row[Any]]) -> None:
         """Send `rows` in order, and wait until the broker has acknowledged them all."""
         acknowledged = [
-            await producer.send(self._topic, value=row.payload, key=row.key, headers=self._headers(row)) for row in rows
+            await producer.send(self._topic, value=outgoing(row.payload), key=row.key, headers=self._headers(row))
+            for row in rows
         ]
         await asyncio.gather(*acknowledged)
         metrics.PUBLISHED.labels(self._topic).inc(len(rows))

@@ -9,6 +9,7 @@ from pydantic import SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from eventlog.kafka import KafkaAccess
+from eventlog.schema_registry import RegistryAccess
 from eventlog.trust import TrustedIssuer
 
 WRONG_USE = 2
@@ -48,7 +49,35 @@ class KafkaSettings(BaseSettings):
         )
 
 
-class Settings(KafkaSettings):
+class RegistrySettings(BaseSettings):
+    """Where the schema registry is, if one is used, and how to come in; as `RegistryAccess` has them."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    schema_registry_url: str = ""
+    schema_registry_username: str = ""
+    schema_registry_password: SecretStr = SecretStr("")
+    schema_registry_ca_file: str = ""
+
+    @model_validator(mode="after")
+    def _check_schema_registry(self) -> Self:
+        _ = self.schema_registry
+        return self
+
+    @property
+    def schema_registry(self) -> RegistryAccess | None:
+        """How to reach the schema registry; None where none is used."""
+        if not self.schema_registry_url:
+            return None
+        return RegistryAccess(
+            url=self.schema_registry_url,
+            username=self.schema_registry_username,
+            password=self.schema_registry_password,
+            ca_file=self.schema_registry_ca_file,
+        )
+
+
+class Settings(KafkaSettings, RegistrySettings):
     """Settings that every service has; a service with more of them subclasses this. Environment names are the
     upper-case field names; lists and records are JSON.
 

@@ -18,6 +18,7 @@ from eventlog import relay
 from eventlog.database import create_engine, create_tables
 from eventlog.probes import ops_routes, unready_database
 from eventlog.process import Task, run
+from eventlog.registered import use_schema_registry
 from eventlog.service_token import ServiceToken
 from eventlog.settings import WRONG_USE, read_settings
 from eventlog.topics import load_topics
@@ -50,6 +51,7 @@ _POOL_SIZE: Final = 16
 def run_service(roles: Collection[str]) -> NoReturn:
     """Run `roles` as one process until it is told to stop."""
     settings = read_settings(ExportSettings)
+    use_schema_registry(settings.schema_registry, publishes=settings.service if "relay" in roles else "")
     app, tasks = build(settings, roles)
     run(settings.service, app=app, host=settings.host, port=settings.port, tasks=tasks)
 

@@ -19,6 +19,7 @@ from eventlog.consumer import Progress, consume
 from eventlog.database import create_engine, create_tables
 from eventlog.probes import ProjectionStatus, ops_routes, projection_status, unready_database, unready_projections
 from eventlog.process import Task, run
+from eventlog.registered import use_schema_registry
 from eventlog.service_token import ServiceToken
 from eventlog.settings import read_settings
 from eventlog.topics import load_topics
@@ -37,6 +38,7 @@ _SESSION_ID_BYTES: Final = 16
 def run_service(roles: Collection[str]) -> NoReturn:
     """Run `roles` as one process until it is told to stop."""
     settings = read_settings(MandateSettings)
+    use_schema_registry(settings.schema_registry, publishes=settings.service if "relay" in roles else "")
     engine = create_engine(settings.database_url.get_secret_value(), application_name=settings.service)
     app, tasks = build(settings, roles, engine)
     run(settings.service, app=app, host=settings.host, port=settings.port, tasks=tasks)

@@ -13,19 +13,21 @@ from sqlalchemy import Engine
 
 from eventlog import relay
 from eventlog.consumer import Progress, consume
-from eventlog.database import create_engine, create_tables
+from eventlog.database import create_engine
 from eventlog.probes import ProjectionStatus, ops_routes, projection_status, unready_database, unready_projections
 from eventlog.process import Task, run
+from eventlog.registered import use_schema_registry
 from eventlog.settings import read_settings
 from eventlog.topics import load_topics, partition_of
 from eventlog.trust import Authenticator
 from market.ean import Ean
-from services.metering import store, tables
+from services.metering import partitions, store
 from services.metering.api import create_api
 from services.metering.blocks_api import blocks_router
 from services.metering.body import Memory
 from services.metering.forms import Limits
 from services.metering.ingest import Ingest
+from services.metering.migration import create_store
 from services.metering.projector import MAX_RUN_RECORDS, BlockProjection
 from services.metering.publisher import Publisher
 from services.metering.readings_api import BodyLimits, readings_router
@@ -41,6 +43,8 @@ RELAYED_TOPIC: Final = "metering-events"
 def run_service(roles: Collection[str]) -> NoReturn:
     """Run `roles` as one process until it is told to stop."""
     settings = read_settings(MeteringSettings)
+    publishes = not {"api", "relay"}.isdisjoint(roles)
+    use_schema_registry(settings.schema_registry, publishes=settings.service if publishes else "")
     engine = create_engine(settings.database_url.get_secret_value(), application_name=settings.service)
     app, tasks = build(settings, roles, engine)
     run(settings.service, app=app, host=settings.host, port=settings.port, tasks=tasks)
@@ -48,7 +52,7 @@ def run_service(roles: Collection[str]) -> NoReturn:
 
 def build(settings: MeteringSettings, roles: Collection[str], engine: Engine) -> tuple[FastAPI, list[Task]]:
     """Return the web application of `roles` and the tasks that run beside it; makes missing tables."""
-    create_tables(engine, tables.metadata)
+    create_store(engine)
     app = FastAPI(openapi_url=None)
     if "api" in roles:
         app = build_api(settings, engine, Authenticator(settings.trusted_issuers, settings.service))
@@ -66,7 +70,7 @@ def build(settings: MeteringSettings, roles: Collection[str], engine: Engine) ->
         await relay.relay(engine, topic=RELAYED_TOPIC, source=service, kafka=kafka)
 
     tasks: list[Task] = [publish] if "relay" in roles else []
-    return app, [*tasks, projecting.project] if projecting else tasks
+    return app, [*tasks, projecting.project, projecting.make_partitions] if projecting else tasks
 
 
 class Projecting:
@@ -95,6 +99,10 @@ class Projecting:
             )
         finally:
             self._projection.close()
+
+    async def make_partitions(self) -> None:
+        """Keep the partitions of the coming months made, until cancelled."""
+        await partitions.keep_ahead(self._engine, lambda: local_day(datetime.now(UTC)))
 
     def unready(self) -> list[str]:
         """Return why it cannot work now."""

@@ -13,6 +13,7 @@ from uuid import UUID
 from eventlog.codec import encode
 from eventlog.envelope import to_headers
 from eventlog.events import ReadingsRecorded
+from eventlog.framing import outgoing
 from eventlog.topics import partition_of
 from services.metering import ingest_metrics as metrics
 from services.metering.block_input import Refusal
@@ -115,7 +116,7 @@ def _messages(drafts: Collection[Draft], now: datetime, correlation_id: UUID, tr
     return [
         Message(
             key=draft.event.ean.encode("ascii"),
-            value=encode(draft.event),
+            value=outgoing(encode(draft.event)),
             headers=to_headers(
                 event_id=UUID(draft.event.message_id),
                 event_type=ReadingsRecorded.__name__,

@@ -12,6 +12,7 @@ from typing import Final, NoReturn
 from eventlog.database import create_engine, in_schema
 from eventlog.logs import setup_logging
 from eventlog.rebuild import RebuildStopped
+from eventlog.registered import use_schema_registry
 from eventlog.settings import read_settings
 from eventlog.topics import load_topics
 from services.metering import store
@@ -25,6 +26,7 @@ _log: Final = logging.getLogger(__name__)
 def run_rebuild() -> NoReturn:
     """Make the store again beside the live one, compare them, say so on stdout, and end with exit code 0 or 1."""
     settings = read_settings(MeteringSettings)
+    use_schema_registry(settings.schema_registry)
     setup_logging(settings.service)
     try:
         comparison = rebuild_beside(settings)

@@ -16,6 +16,7 @@ from eventlog import marks, relay
 from eventlog.database import create_engine, create_tables
 from eventlog.probes import ops_routes, unready_database
 from eventlog.process import Task, run
+from eventlog.registered import use_schema_registry
 from eventlog.settings import read_settings
 from eventlog.trust import Authenticator
 from services.register import tables
@@ -30,6 +31,7 @@ TOPIC: Final = "register-events"
 def run_service(roles: Collection[str]) -> NoReturn:
     """Run `roles` as one process until it is told to stop."""
     settings = read_settings(RegisterSettings)
+    use_schema_registry(settings.schema_registry, publishes=settings.service if "relay" in roles else "")
     app, tasks = build(settings, roles)
     run(settings.service, app=app, host=settings.host, port=settings.port, tasks=tasks)
 
