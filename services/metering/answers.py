@@ -11,7 +11,7 @@ from eventlog.problems import ErrorBody, Problem
 from services.metering import ingest_metrics as metrics
 from services.metering.body import BodyTooLarge, MemorySpent
 from services.metering.draft import NothingRead
-from services.metering.forms import AVRO, CSV, NDJSON
+from services.metering.forms import ARROW, AVRO, CSV, NDJSON
 from services.metering.ingest import Outcome
 from services.metering.publisher import NotAcknowledged
 from services.metering.receipts import StoreBehind
@@ -76,7 +76,7 @@ ERRORS: Final[dict[int | str, dict[str, Any]]] = {
 BODY_ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     **ERRORS,
     413: {"model": ErrorBody, "description": "A limit on bodies is passed; the message names it. Nothing was taken."},
-    415: {"model": ErrorBody, "description": f"Content-Type is none of {AVRO}, {NDJSON}, {CSV}."},
+    415: {"model": ErrorBody, "description": f"Content-Type is none of {AVRO}, {ARROW}, {NDJSON}, {CSV}."},
 }
 
 

@@ -6,16 +6,12 @@ first_slice, quality, gas_factor, withdraws) and may hold fields that we do not 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+from collections.abc import Iterator
 from io import BytesIO
 from typing import Any, Final
 
 import fastavro
 
-from eventlog.events import ReadingsRecorded
-from market.ean import Ean
-from market.quality import Quality
 from services.metering.block_input import Refusal
 from services.metering.body import BodyTooLarge
 from services.metering.container import (
@@ -27,8 +23,8 @@ from services.metering.container import (
     read_blocks,
 )
 from services.metering.draft import Draft, NothingRead, Unreadable
+from services.metering.record import REQUIRED, draft_of_record
 
-_REQUIRED: Final = ("source_at", "ean", "meter_kind", "channel", "day", "values")
 _PRIMITIVE: Final = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
 _INSTANT: Final = frozenset(
     {"timestamp-millis", "timestamp-micros", "local-timestamp-millis", "local-timestamp-micros"}
@@ -83,7 +79,9 @@ def _read_block(
             refusals.append(Refusal(number, f"the record is damaged{behind}"))
             return
         try:
-            drafts.append(_draft(record, number, default_source, is_part))
+            drafts.append(
+                draft_of_record(record, number, default_source=default_source, is_part=is_part, schema="Avro")
+            )
         except Unreadable as error:
             refusals.append(Refusal(number, str(error)))
 
@@ -100,7 +98,7 @@ def _flat_schema(raw: Any) -> Any:
     if not isinstance(raw, dict) or raw.get("type") != "record" or not isinstance(raw.get("fields"), list):
         raise NothingRead("the Avro container does not hold records")
     fields = {field.get("name"): field.get("type") for field in raw["fields"] if isinstance(field, dict)}
-    if missing := [name for name in _REQUIRED if name not in fields]:
+    if missing := [name for name in REQUIRED if name not in fields]:
         raise NothingRead(f"the records of the Avro container are not readings: the field {missing[0]} is missing")
     if odd := [name for name, kind in fields.items() if not _is_flat(kind)]:
         raise NothingRead(f"the field {str(odd[0])[:40]!r} of the Avro schema has a type that is not taken")
@@ -120,39 +118,3 @@ def _is_flat(kind: Any, *, is_item: bool = False) -> bool:
     if kind.get("type") == "array":
         return not is_item and _is_flat(kind.get("items"), is_item=True)
     return kind.get("type") == "enum" or _is_flat(kind.get("type"), is_item=is_item)
-
-
-def _draft(record: Mapping[str, Any], number: int, default_source: str, is_part: bool) -> Draft:
-    record = {name: value for name, value in record.items() if value is not None}
-    values = _of(record, "values", bytes, b"")
-    event = ReadingsRecorded(
-        message_id=_of(record, "message_id", str, ""),
-        source=_of(record, "source", str, "") or default_source,
-        source_at=_of(record, "source_at", datetime),
-        source_sequence=_of(record, "source_sequence", int, 0),
-        ean=Ean(_of(record, "ean", str)),
-        meter_id=_of(record, "meter_id", str, ""),
-        meter_kind=_of(record, "meter_kind", str),
-        channel=_of(record, "channel", str),
-        day=_of(record, "day", date),
-        first_slice=_of(record, "first_slice", int, 0),
-        values=values,
-        quality=_numbers(record, "quality") or (int(Quality.MEASURED), len(values) // 4),
-        gas_factor=_numbers(record, "gas_factor"),
-        withdraws=_of(record, "withdraws", bool, False),
-    )
-    return Draft(line=number, event=event, is_part=is_part, has_own_id=bool(event.message_id))
-
-
-def _of(record: Mapping[str, Any], name: str, kind: type, default: Any = None) -> Any:
-    value = record.get(name, default)
-    if type(value) is not kind:
-        raise Unreadable(f"{name} is missing" if value is None else f"{name} has the wrong type in the Avro schema")
-    return value
-
-
-def _numbers(record: Mapping[str, Any], name: str) -> tuple[int, ...]:
-    numbers = record.get(name, ())
-    if not isinstance(numbers, list | tuple) or any(type(number) is not int for number in numbers):
-        raise Unreadable(f"{name} must be whole numbers")
-    return tuple(numbers)

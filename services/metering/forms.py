@@ -1,4 +1,4 @@
-"""The three forms in which readings come in, each turned into drafts and refusals. Pure."""
+"""The four forms in which readings come in, each turned into drafts and refusals. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from services.metering.arrow_readings import read_arrow
 from services.metering.avro_readings import read_avro
 from services.metering.block_input import Refusal
 from services.metering.body import check_lines
@@ -15,9 +16,11 @@ from services.metering.packing import Unpackable
 from services.metering.portal_csv import read_portal_csv
 
 AVRO: Final = "avro/binary"
+ARROW: Final = "application/vnd.apache.arrow.stream"
 NDJSON: Final = "application/x-ndjson"
 CSV: Final = "text/csv"
-MEDIA_TYPES: Final = (AVRO, NDJSON, CSV)
+MEDIA_TYPES: Final = (AVRO, ARROW, NDJSON, CSV)
+_TABLES: Final = {AVRO: read_avro, ARROW: read_arrow}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +62,8 @@ def read_delivery(delivery: Delivery, limits: Limits) -> Drafts:
     """
     if not delivery.body:
         raise NothingRead("the body is empty")
-    if delivery.media_type == AVRO:
-        drafts, refusals = read_avro(
+    if read_table := _TABLES.get(delivery.media_type):
+        drafts, refusals = read_table(
             delivery.body,
             default_source=delivery.sender.client_id,
             is_part=delivery.is_part,

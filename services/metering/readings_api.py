@@ -22,14 +22,14 @@ from services.metering import answers
 from services.metering import ingest_metrics as metrics
 from services.metering.body import Lease, Memory, read_body
 from services.metering.draft import Sender
-from services.metering.forms import AVRO, CSV, MEDIA_TYPES, NDJSON, Delivery
+from services.metering.forms import ARROW, AVRO, CSV, MEDIA_TYPES, NDJSON, Delivery
 from services.metering.ingest import Ingest
 from services.metering.readings_doc import POST_READINGS, READINGS_BODY
 
 _ROLES: Final = ("publisher", "operator")
 _RECEIPT_SCOPES: Final = frozenset({"receipts.read", "readings.write"})
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
-# Deflate unpacks to 1,032 times its size at most; the other codecs are bounded by `max_unpacked_bytes` all the same.
+# Deflate unpacks to 1,032 times its size at most; the others are bounded by `max_unpacked_bytes` all the same.
 _UNPACKING: Final = 1_032
 
 Part = Annotated[
@@ -55,7 +55,7 @@ Offset = Annotated[int, Path(ge=0, le=2**63 - 1, description="`offset` of the re
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyLimits:
-    """How large a body may be, as sent and (Avro) unpacked, and how long it may take to arrive."""
+    """How large a body may be, as sent and (Avro, Arrow) unpacked, and how long it may take to arrive."""
 
     max_bytes: int
     max_unpacked_bytes: int
@@ -143,7 +143,7 @@ def _media_type(request: Request) -> str:
     given, _, parameters = request.headers.get("content-type", "").lower().partition(";")
     charset = parameters.partition("charset=")[2].strip().strip('"')
     if given.strip() not in MEDIA_TYPES or charset not in {"", "utf-8", "utf8"}:
-        known = f"{AVRO} (object container), {NDJSON} or {CSV} (portal file), in UTF-8"
+        known = f"{AVRO} (object container), {ARROW}, {NDJSON} or {CSV} (portal file), in UTF-8"
         raise Problem(415, "UnsupportedMediaType", f"send Content-Type {known}")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Problem(415, "UnsupportedMediaType", "send the body without Content-Encoding")
@@ -165,7 +165,7 @@ async def _arrived(request: Request, media_type: str, lease: Lease, limits: Body
         raise Problem(408, "TooSlow", "the body did not arrive in time; send it again") from None
     except ClientDisconnect:
         raise Problem(400, "Incomplete", "the body did not arrive whole; send it again") from None
-    if media_type == AVRO:
+    if media_type in (AVRO, ARROW):
         lease.take(min(limits.max_unpacked_bytes, _UNPACKING * len(body)))
     metrics.BODY_BYTES.labels(media_type).inc(len(body))
     return body

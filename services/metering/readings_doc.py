@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from services.metering.forms import AVRO, CSV, NDJSON
+from services.metering.forms import ARROW, AVRO, CSV, NDJSON
 
 POST_READINGS: Final = f"""Take in readings: one channel of one point and meter for one local day (gas: gas day, 06:00
 to 06:00, Europe/Brussels), or a part of it. Each is checked as a whole. What breaks a rule is refused with its line and
@@ -15,6 +15,8 @@ Values are whole numbers in the channel's stored unit: Wh, varh, dm³ or W. A mi
 
 * `{AVRO}`: an Avro object container of `ReadingsRecorded` (codecs null, deflate, snappy, zstandard, bzip2, xz).
   Lines are record numbers.
+* `{ARROW}`: an Arrow IPC stream with a row per reading and columns of the same names; `values` packed
+  (binary) or a list of whole numbers, `quality` and `gas_factor` one name or a list of code, count, ... Lines are rows.
 * `{NDJSON}`: one JSON object per line, fields as below.
 * `{CSV}`: the portal's file, Dutch, English or French header. Its rows are parts of their days.
 
@@ -61,6 +63,7 @@ READINGS_BODY: Final[dict[str, Any]] = {
     "required": True,
     "content": {
         AVRO: {"schema": {"type": "string", "format": "binary"}},
+        ARROW: {"schema": {"type": "string", "format": "binary"}},
         NDJSON: {"schema": _LINE},
         CSV: {"schema": {"type": "string"}},
     },

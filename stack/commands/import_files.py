@@ -16,6 +16,7 @@ from stack.running import call, operator_token, read_endpoints, told_reason
 from stack.terminal import complain, progress
 
 AVRO_MAGIC = b"Obj\x01"
+ARROW_MAGIC = b"\xff\xff\xff\xff"
 PATIENCE_SECONDS = 120.0
 
 
@@ -24,7 +25,7 @@ def add(subparsers: Any) -> argparse.ArgumentParser:
     own: argparse.ArgumentParser = subparsers.add_parser(
         "import",
         help="readings out of files",
-        description="Import portal CSV, Avro container or NDJSON files. Prints a line per file; what is refused goes "
+        description="Import portal CSV, Avro container, Arrow stream or NDJSON files. Prints a line per file; what is refused goes "
         "to stderr with its line and reason, the rest of the file is kept, and the exit code is 1.",
     )
     own.add_argument("files", nargs="+", metavar="FILE", type=Path)
@@ -52,9 +53,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def content_type(content: bytes) -> str:
-    """Return what `content` is: an Avro object container, NDJSON, else a portal file."""
+    """Return what `content` is: an Avro object container, an Arrow stream, NDJSON, else a portal file."""
     if content.startswith(AVRO_MAGIC):
         return "avro/binary"
+    if content.startswith(ARROW_MAGIC):
+        return "application/vnd.apache.arrow.stream"
     return "application/x-ndjson" if content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") else "text/csv"
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import fastavro
 import numpy as np
+import polars as pl
 import pytest
 
 from eventlog.envelope import from_record
@@ -24,6 +25,7 @@ from tests.metering_room import Room, end_offsets, new_ean, open_real_room, publ
 pytestmark = pytest.mark.integration
 
 NDJSON, AVRO, CSV = "application/x-ndjson", "avro/binary", "text/csv"
+ARROW = "application/vnd.apache.arrow.stream"
 HEADER = (
     "Van (datum);Van (tijdstip);Tot (datum);Tot (tijdstip);EAN-code;Meter;Metertype;Register;Volume;Eenheid;"
     "Validatiestatus;Omschrijving"
@@ -100,6 +102,25 @@ async def test_a_retry_of_the_same_body_is_the_same_message(room: Room, kafka_bo
     first, second = [from_record(await read_record(kafka_bootstrap, **each)) for each in answers]
     assert first.event == second.event
     assert first.event_id == second.event_id
+
+
+async def test_a_table_is_taken_row_by_row(room: Room, kafka_bootstrap: str) -> None:
+    good, bad = new_ean(), "541448800000000018"
+    rows = [json.loads(line(ean)) for ean in (good, bad)]
+    frame = pl.DataFrame(rows).with_columns(
+        pl.col("source_at").str.to_datetime(time_zone="UTC"), pl.col("day").str.to_date()
+    )
+    out = BytesIO()
+    frame.write_ipc_stream(out, compression="zstd")
+    answer = await room.post(out.getvalue(), ARROW)
+    assert answer.status_code == 202
+    body = answer.json()
+    [receipt] = body.pop("receipts")
+    assert (body["accepted"], body["refused"], [each["line"] for each in body["refusals"]]) == (1, 1, [2])
+    event = from_record(await read_record(kafka_bootstrap, **receipt)).event
+    assert isinstance(event, ReadingsRecorded)
+    assert (event.ean, event.quality) == (good, (5, 95, 0, 1))
+    assert np.frombuffer(event.values, "<i4").tolist() == [*range(95), -2147483648]
 
 
 async def test_a_container_is_taken_record_by_record(room: Room, kafka_bootstrap: str) -> None:
@@ -274,7 +295,7 @@ async def test_a_portal_file_is_taken_as_parts_with_the_order_of_the_query(room:
 async def test_the_api_describes_itself(room: Room) -> None:
     description = (await room.http.get("/openapi.json")).json()
     post = description["paths"]["/readings"]["post"]
-    assert set(post["requestBody"]["content"]) == {NDJSON, AVRO, CSV}
+    assert set(post["requestBody"]["content"]) == {NDJSON, AVRO, ARROW, CSV}
     assert {each["name"] for each in post["parameters"]} == {"part", "skip_unchanged", "source_at"}
     assert all(each.get("description") for path in description["paths"].values() for each in _parameters(path))
 

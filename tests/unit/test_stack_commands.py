@@ -24,6 +24,7 @@ from stack.state import State
     ("content", "expected"),
     [
         (b"Obj\x01\x04\x14avro.codec", "avro/binary"),
+        (b"\xff\xff\xff\xff\xb0\x01", "application/vnd.apache.arrow.stream"),
         (b'{"ean": "541448800000000017"}\n', "application/x-ndjson"),
         (b'\n  {"ean": "541448800000000017"}\n', "application/x-ndjson"),
         ("\ufeffVan (datum);Van (tijdstip)".encode(), "text/csv"),
