@@ -25,8 +25,8 @@ def add(subparsers: Any) -> argparse.ArgumentParser:
     own: argparse.ArgumentParser = subparsers.add_parser(
         "import",
         help="readings out of files",
-        description="Import portal CSV, Avro container, Arrow stream or NDJSON files. Prints a line per file; what is refused goes "
-        "to stderr with its line and reason, the rest of the file is kept, and the exit code is 1.",
+        description="Import portal CSV, Avro container, Arrow stream or NDJSON files. Prints a line per file; what is "
+        "refused goes to stderr with its line and reason, the rest of the file is kept, and the exit code is 1.",
     )
     own.add_argument("files", nargs="+", metavar="FILE", type=Path)
     own.add_argument("--source-at", type=_instant, metavar="INSTANT", help="when the readings were made (default: now)")
