@@ -13,6 +13,7 @@ from sqlalchemy.schema import CreateColumn, SetColumnComment
 
 from eventlog import metrics
 from eventlog.tables import metadata
+from eventlog.wakeup import create_announcement
 
 __all__ = ["create_engine", "create_tables", "in_schema", "is_outage", "libpq_uri", "metadata"]
 
@@ -101,6 +102,7 @@ def create_tables(engine: Engine, *metadatas: MetaData) -> None:
         for each in dict.fromkeys((metadata, *metadatas)):
             each.create_all(tx)
             _add_columns(tx, each)
+        create_announcement(tx)
 
 
 def _add_columns(tx: Connection, tables: MetaData) -> None:

@@ -13,13 +13,15 @@ from sqlalchemy.exc import DBAPIError
 from eventlog.codec import decode, encode
 from eventlog.events import Event
 from eventlog.tables import event
+from eventlog.tracing import current_traceparent
 
 __all__ = ["INSERT", "LAST_VERSION", "StreamChanged", "append", "append_adbc", "event", "key_of", "load", "load_many"]
 
 LAST_VERSION: Final = "select coalesce(max(stream_version), 0) from event where stream_id = $1"
 INSERT: Final = (
-    "insert into event (stream_id, stream_version, event_id, event_type, key, payload, correlation_id, recorded_at) "
-    "values ($1, $2, $3::text::uuid, $4, $5, $6, $7::text::uuid, $8)"
+    "insert into event "
+    "(stream_id, stream_version, event_id, event_type, key, payload, correlation_id, recorded_at, traceparent) "
+    "values ($1, $2, $3::text::uuid, $4, $5, $6, $7::text::uuid, $8, $9)"
 )
 _EAN_LENGTH: Final = 18
 _CONFLICTS: Final = frozenset({"23505", "40P01"})  # the version is taken; two commands wait for each other's streams
@@ -66,7 +68,8 @@ def append(
     recorded_at: datetime,
     causation_id: UUID | None = None,
 ) -> list[UUID]:
-    """Add `events` to a stream that has `expected_version`, and return their ids. `recorded_at` is UTC.
+    """Add `events` to a stream that has `expected_version`, and return their ids. `recorded_at` is UTC. They belong to
+    the trace that runs here.
 
     May be called for several streams in one transaction: all of them change, or none.
 
@@ -75,6 +78,7 @@ def append(
     """
     if not events:
         return []
+    traceparent = current_traceparent()
     rows: list[dict[str, Any]] = [
         {
             "stream_id": stream_id,
@@ -86,6 +90,7 @@ def append(
             "correlation_id": correlation_id,
             "causation_id": causation_id,
             "recorded_at": recorded_at,
+            "traceparent": traceparent,
         }
         for version, each in enumerate(events, expected_version + 1)
     ]
@@ -112,11 +117,11 @@ def append_adbc(
         return []
     cursor.execute(LAST_VERSION, (stream_id,))
     ((last,),) = cursor.fetchall()
-    ids = [uuid4() for _ in events]
+    ids, traceparent = [uuid4() for _ in events], current_traceparent()
     rows = [
         [
             *(stream_id, version, str(event_id), type(each).__name__, key_of(stream_id), encode(each)),
-            *(str(correlation_id), recorded_at),
+            *(str(correlation_id), recorded_at, traceparent),
         ]
         for version, (event_id, each) in enumerate(zip(ids, events, strict=True), last + 1)
     ]

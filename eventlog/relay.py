@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
@@ -16,11 +14,15 @@ from aiokafka.errors import KafkaError
 from sqlalchemy import Connection, Engine, Row, func, select, text, update
 
 from eventlog import metrics
+from eventlog.backlog import Backlog, count_unpublished, measure_backlog, read_backlog
 from eventlog.database import is_outage
 from eventlog.envelope import to_headers
 from eventlog.framing import outgoing
 from eventlog.kafka import KafkaAccess
 from eventlog.tables import event
+from eventlog.wakeup import Wakeup
+
+__all__ = ["PRODUCER_SETTINGS", "Backlog", "count_unpublished", "read_backlog", "relay"]
 
 PRODUCER_SETTINGS: Final[dict[str, Any]] = {
     "acks": "all",
@@ -34,12 +36,12 @@ PRODUCER_SETTINGS: Final[dict[str, Any]] = {
 _SEND_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 5.0
 _RETRY_SECONDS: Final = 1.0
-_MEASURE_SECONDS: Final = 2.0
+_IDLE_SECONDS: Final = 5.0
 _FROZEN_SECONDS: Final = 60
 
 # A session-level lock: it lives as long as the connection that reads and marks, and nobody else relays meanwhile.
 _LOCK: Final = text("select pg_try_advisory_lock(hashtextextended('relay of ' || current_schema(), 0))")
-# The relay asks the database several times a second; one that said nothing for longer than it may wait for Kafka is
+# The relay asks the database every few seconds; one that said nothing for longer than it may wait for Kafka is
 # frozen. What it sends when it wakes up are re-sends, behind what was sent meanwhile.
 _EVICT: Final = text(
     "select pg_terminate_backend(a.pid) from pg_locks l join pg_stat_activity a on a.pid = l.pid "
@@ -50,27 +52,6 @@ _EVICT: Final = text(
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backlog:
-    """Events that are not published: how many, and the age of the oldest in seconds (0.0 without one)."""
-
-    event_count: int
-    oldest_seconds: float
-
-
-def read_backlog(tx: Connection) -> Backlog:
-    """Return what the relay has not published yet."""
-    age = func.extract("epoch", func.clock_timestamp() - func.min(event.c.recorded_at))
-    count, seconds = tx.execute(select(func.count(), age).where(event.c.published_at.is_(None))).one()
-    return Backlog(event_count=count, oldest_seconds=max(float(seconds or 0.0), 0.0))
-
-
-def count_unpublished(engine: Engine) -> int:
-    """Return how many events the relay has not published yet."""
-    with engine.begin() as tx:
-        return read_backlog(tx).event_count
-
-
 async def relay(
     engine: Engine,
     *,
@@ -78,27 +59,32 @@ async def relay(
     source: str,
     kafka: KafkaAccess,
     batch_size: int = 500,
-    idle_seconds: float = 0.1,
+    idle_seconds: float = _IDLE_SECONDS,
     frozen_seconds: int = _FROZEN_SECONDS,
 ) -> None:
     """Publish the events of this database to `topic` until cancelled, one relay at a time; others wait their turn.
 
     `source` is the service's name (ce_source). Every row is acknowledged by Kafka before it is marked; after any error
-    the same rows go again through a new producer, and readers know a re-send by its stream version.
+    the same rows go again through a new producer, and readers know a re-send by its stream version. It is woken by the
+    commit of an event; every `idle_seconds` it looks for itself, in case that was not heard.
     """
     worker = _Relay(engine, topic, source, kafka, batch_size, idle_seconds, frozen_seconds)
     try:
-        while True:
-            try:
-                await worker.run()
-            except Exception as error:
-                if not (isinstance(error, (KafkaError, TimeoutError)) or is_outage(error)):
-                    raise
-                metrics.RELAY_FAILURES.labels(topic).inc()
-                _log.warning("the relay to %s begins again: %s", topic, type(error).__name__)
-            await asyncio.sleep(_RETRY_SECONDS)
+        await asyncio.gather(_publish(worker, topic), measure_backlog(engine, topic=topic))
     finally:
         worker.close()
+
+
+async def _publish(worker: _Relay, topic: str) -> None:
+    while True:
+        try:
+            await worker.run()
+        except Exception as error:
+            if not (isinstance(error, (KafkaError, TimeoutError)) or is_outage(error)):
+                raise
+            metrics.RELAY_FAILURES.labels(topic).inc()
+            _log.warning("the relay to %s begins again: %s", topic, type(error).__name__)
+        await asyncio.sleep(_RETRY_SECONDS)
 
 
 class _Relay:
@@ -119,7 +105,6 @@ class _Relay:
         self._batch_size = batch_size
         self._idle_seconds = idle_seconds
         self._frozen_seconds = frozen_seconds
-        self._measured_at = 0.0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="relay")
 
     def close(self) -> None:
@@ -130,15 +115,17 @@ class _Relay:
         async with self._connection() as connection:
             while not await self._in_thread(self._lock, connection):
                 await asyncio.sleep(_RETRY_SECONDS)
+            wakeup = await self._in_thread(Wakeup, connection)
             async with self._producer() as producer:
                 while True:
+                    await self._in_thread(wakeup.clear)
                     rows = await self._in_thread(self._read, connection)
                     if rows:
                         async with asyncio.timeout(_SEND_SECONDS):
                             await self._send(producer, rows)
                         await self._in_thread(self._mark, connection, [row.position for row in rows])
                     if len(rows) < self._batch_size:
-                        await asyncio.sleep(self._idle_seconds)
+                        await wakeup.wait(self._idle_seconds)
 
     @contextlib.asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
@@ -172,12 +159,6 @@ class _Relay:
         return False
 
     def _read(self, connection: Connection) -> Sequence[Row[Any]]:
-        now = time.monotonic()
-        if now - self._measured_at > _MEASURE_SECONDS:
-            self._measured_at = now
-            backlog = read_backlog(connection)
-            metrics.UNPUBLISHED.labels(self._topic).set(backlog.event_count)
-            metrics.OLDEST_UNPUBLISHED.labels(self._topic).set(backlog.oldest_seconds)
         unpublished = select(event).where(event.c.published_at.is_(None))
         return connection.execute(unpublished.order_by(event.c.position).limit(self._batch_size)).all()
 
@@ -200,6 +181,7 @@ class _Relay:
             recorded_at=row.recorded_at,
             correlation_id=row.correlation_id,
             causation_id=row.causation_id,
+            traceparent=row.traceparent,
         )
 
     def _mark(self, connection: Connection, positions: list[int]) -> None:

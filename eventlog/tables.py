@@ -38,6 +38,7 @@ event: Final = Table(
     Column("payload", LargeBinary, nullable=False, comment="Avro, single-object framing, as it goes on the wire"),
     Column("correlation_id", Uuid, nullable=False, comment="of the request that led to it"),
     Column("causation_id", Uuid, comment="id of the event that led to it; null where a command did"),
+    Column("traceparent", String, comment="W3C trace context it was written in; null outside of any"),
     Column("recorded_at", _INSTANT, nullable=False, comment="when it was written (UTC)"),
     Column("published_at", _INSTANT, comment="when the relay had it acknowledged (UTC); null until then"),
     UniqueConstraint("stream_id", "stream_version"),
