@@ -7,17 +7,20 @@ epoch and offset it holds. So whoever was frozen, cut off or merely late finds i
 from __future__ import annotations
 
 import logging
+import re
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillWaiting
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, func, select, text, update
+from sqlalchemy import Connection, Engine, TextClause, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from eventlog.database import TRANSACTION_TIMEOUT_SECONDS
 from eventlog.tables import checkpoint
 
+# The guard, in one statement for every way to the database: nothing is written under an old claim or at another offset.
 ADVANCE: Final = (
     "update checkpoint set next_offset = $1, advanced_at = now() "
     "where projection = $2 and topic = $3 and partition = $4 and epoch = $5 and next_offset = $6 returning next_offset"
@@ -110,15 +113,8 @@ def advance(tx: Connection, claim: Claim, after: int) -> Claim:
     Raises:
         Fenced: the claim is no longer the newest, or the checkpoint has moved.
     """
-    place = checkpoint.c
-    moved = tx.execute(
-        update(checkpoint)
-        .where(place.projection == claim.projection, place.topic == claim.topic, place.partition == claim.partition)
-        .where(place.epoch == claim.epoch, place.next_offset == claim.next_offset)
-        .values(next_offset=after, advanced_at=func.now())
-        .returning(place.next_offset)
-    ).all()
-    return _moved(claim, after, len(moved))
+    values = {f"p{number}": value for number, value in enumerate(_values(claim, after), 1)}
+    return _moved(claim, after, len(tx.execute(_named(ADVANCE), values).all()))
 
 
 def advance_adbc(cursor: Any, claim: Claim, after: int) -> Claim:
@@ -127,9 +123,17 @@ def advance_adbc(cursor: Any, claim: Claim, after: int) -> Claim:
     Raises:
         Fenced: as `advance`.
     """
-    place = (claim.projection, claim.topic, claim.partition, claim.epoch, claim.next_offset)
-    cursor.execute(ADVANCE, (after, *place))
+    cursor.execute(ADVANCE, _values(claim, after))
     return _moved(claim, after, len(cursor.fetchall()))  # ADBC's rowcount is -1 for a statement with parameters
+
+
+def _values(claim: Claim, after: int) -> tuple[object, ...]:
+    return (after, claim.projection, claim.topic, claim.partition, claim.epoch, claim.next_offset)
+
+
+@cache
+def _named(numbered: str) -> TextClause:
+    return text(re.sub(r"\$(\d)", r":p\1", numbered))
 
 
 def _moved(claim: Claim, after: int, row_count: int) -> Claim:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer
@@ -14,6 +15,7 @@ from eventlog.kafka import KafkaAccess
 from eventlog.member import Member
 from eventlog.progress import Progress
 from eventlog.projection import Projection
+from eventlog.standstill import TICK_SECONDS
 
 __all__ = ["MEMBER_SETTINGS", "Progress", "consume"]
 
@@ -48,6 +50,9 @@ async def consume(
     `replica` tells members of the group apart and stays the same over a restart. While runs are applied, the next ones
     are fetched; `concurrent_run_count` partitions are applied at a time. `progress` is kept up to date for probes.
 
+    A member that stands still for half of the progress's limit, while neither broker nor database is seen to fail, is
+    ended and followed by another one with new connections. What that does not mend, /livez shows at the limit.
+
     Raises:
         ProjectionStopped: a human has to look; records are missing from the log, or a bad one may not be passed over.
         Exception: a fault of the projection itself.
@@ -62,10 +67,29 @@ async def consume(
             progress=watched,
         )
         try:
-            await member.live(_consumer(projection, service, kafka, replica))
+            await _live(member, projection, _consumer(projection, service, kafka, replica), watched)
         except KafkaError as error:
+            watched.standstill.note_outage(time.monotonic())
             _log.warning("%s begins again: %s", projection.name, type(error).__name__)
         await asyncio.sleep(_RETRY_SECONDS)
+
+
+async def _live(member: Member, projection: Projection, consumer: AIOKafkaConsumer, progress: Progress) -> None:
+    """Let `member` live, tick beside it, and end it when it stands still; raises what it raises."""
+    living, clock = asyncio.create_task(member.live(consumer)), progress.standstill
+    begun = clock.unexplained_seconds
+    try:
+        while not living.done() and clock.unexplained_seconds - begun < progress.stall_limit_seconds / 2:
+            await asyncio.wait({living}, timeout=TICK_SECONDS)
+            progress.tick(projection, time.monotonic())
+            begun = min(begun, clock.unexplained_seconds)
+    finally:
+        is_ended = living.cancel()
+        await asyncio.gather(living, return_exceptions=True)
+    if is_ended:
+        _log.error("%s stands still for no reason that is seen: its member is replaced", projection.name)
+    if not living.cancelled():
+        living.result()
 
 
 def _consumer(projection: Projection, service: str, kafka: KafkaAccess, replica: str) -> AIOKafkaConsumer:

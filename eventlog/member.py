@@ -6,21 +6,24 @@ The broker says which partitions to try; the database says who may write and fro
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final, TypeVar
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from eventlog import metrics
-from eventlog.checkpoint import Claim, Fenced
+from eventlog.checkpoint import Fenced
 from eventlog.database import is_outage
 from eventlog.envelope import Record
+from eventlog.held import Held, Rebalance
+from eventlog.hints import Hints
 from eventlog.progress import Progress, count_applied
 from eventlog.projection import Projection, ProjectionStopped, Run
 
@@ -29,37 +32,11 @@ _CLAIMING_SECONDS: Final = 5.0
 _RETRY_SECONDS: Final = 1.0
 _RUNS_AHEAD: Final = 2  # of one partition: one being applied, one waiting behind it
 _HOLE_LIMIT: Final = 20
+_FINISHING_SECONDS: Final = 10.0
+_CLOSING_SECONDS: Final = 20.0
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
-
-
-@dataclass(slots=True, eq=False)
-class _Held:
-    """A partition we claimed: the claim as of the last commit, and the offset we expect from the broker next."""
-
-    claim: Claim
-    fetched_offset: int
-    run_count: int = 0
-    hole_count: int = 0
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
-class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Forgets every claim. No I/O here: aiokafka swallows what a callback raises, and goes on consuming."""
-
-    def __init__(self, held: dict[TopicPartition, _Held], progress: Progress) -> None:
-        self._held = held
-        self._progress = progress
-
-    def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        self._held.clear()
-        self._progress.is_joined = False
-
-    def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        self._held.clear()
-        self._progress.unclaimed_count = len(assigned)
-        self._progress.is_joined = True
 
 
 class Member:
@@ -78,22 +55,24 @@ class Member:
         self._owner = owner
         self._max_run_records = max_run_records
         self._progress = progress
-        self._held: dict[TopicPartition, _Held] = {}
+        self._held: dict[TopicPartition, Held] = {}
         self._not_before: dict[TopicPartition, float] = {}
         self._applying: set[asyncio.Task[None]] = set()
         self._free = asyncio.Semaphore(concurrent_run_count)
         self._threads = ThreadPoolExecutor(concurrent_run_count + 1, thread_name_prefix=projection.name)
         self._labels = (projection.name, projection.topic)
+        self._is_leaving = False
 
     async def live(self, consumer: AIOKafkaConsumer) -> None:
-        """Join the group with `consumer`, and keep its partitions up to date.
+        """Join the group with `consumer`, and keep its partitions up to date; when cancelled, end what was begun.
 
         Raises:
             KafkaError: the broker, or our place in the group; begin again with another member.
             ProjectionStopped: a human has to look.
         """
         self._consumer = consumer
-        consumer.subscribe([self._projection.topic], listener=_Rebalance(self._held, self._progress))
+        self._hints = Hints(consumer, projection=self._projection.name, topic=self._projection.topic)
+        consumer.subscribe([self._projection.topic], listener=Rebalance(self._held, self._progress))
         try:
             await consumer.start()
             while True:
@@ -103,14 +82,29 @@ class Member:
                     self._applying.add(asyncio.create_task(self._apply(tp, held, records)))
                 self._note_progress()
                 self._end_applied()
+                if self._progress.is_joined:  # in a rebalance aiokafka would join once more after a commit
+                    self._hints.tell()
         finally:
-            self._progress.is_joined = False
-            self._held.clear()
-            for task in self._applying:
-                task.cancel()
-            await asyncio.gather(*self._applying, return_exceptions=True)
-            self._threads.shutdown(wait=False)
-            await consumer.stop()
+            await self._leave()
+
+    async def _leave(self) -> None:
+        """Finish the runs that are being applied (10 s at most), begin none, tell the group, and go.
+
+        The group is not told to forget us: a process with the same name that starts within the session's timeout takes
+        our place, and nobody else notices. Whoever does not come back is missed after that timeout.
+        """
+        self._is_leaving = True
+        self._progress.is_joined = False
+        if self._applying:
+            await asyncio.wait(self._applying, timeout=_FINISHING_SECONDS)
+        for task in self._applying:
+            task.cancel()
+        await asyncio.gather(*self._applying, return_exceptions=True)
+        await self._hints.tell_last()
+        self._held.clear()
+        self._threads.shutdown(wait=False)
+        with contextlib.suppress(TimeoutError):  # of connections that are dead anyway
+            await asyncio.wait_for(self._consumer.stop(), _CLOSING_SECONDS)
 
     async def _claim_missing(self) -> None:
         """Claim what is assigned and unclaimed. Gives up for now after 5 s, so that the group hears from us."""
@@ -130,7 +124,7 @@ class Member:
                 self._progress.is_joined and tp in self._unclaimed()
             ):  # from here on no await: assigned, sought and held are one moment
                 self._consumer.seek(tp, claim.next_offset)
-                self._held[tp] = _Held(claim, claim.next_offset)
+                self._held[tp] = Held(claim, claim.next_offset)
                 await self._demand_position(tp)
 
     def _unclaimed(self) -> set[TopicPartition]:
@@ -142,7 +136,7 @@ class Member:
         if held is not None and position != held.fetched_offset:
             raise self._stopped(tp, held.fetched_offset, f"the consumer went to {position} instead")
 
-    async def _fetch(self) -> dict[TopicPartition, tuple[_Held, Sequence[Record]]]:
+    async def _fetch(self) -> dict[TopicPartition, tuple[Held, Sequence[Record]]]:
         """Return what came for partitions we hold and have time for, each run contiguous with the one before it."""
         wanted = [tp for tp, held in self._held.items() if held.run_count < _RUNS_AHEAD]
         if self._held and not wanted:
@@ -164,17 +158,14 @@ class Member:
                 runs[tp] = (held, run)
         return runs
 
-    def _contiguous(self, tp: TopicPartition, held: _Held, records: Sequence[Record]) -> Sequence[Record]:
+    def _contiguous(self, tp: TopicPartition, held: Held, records: Sequence[Record]) -> Sequence[Record]:
         """Return the records up to the first that is not the next one; then seek back, and never step over a hole."""
-        expected = held.fetched_offset
-        length = next((i for i, each in enumerate(records) if each.offset != expected + i), len(records))
-        held.fetched_offset += length
-        held.hole_count = 0 if length else held.hole_count + 1
-        if length < len(records):
+        run = held.take_contiguous(records)
+        if len(run) < len(records):
             self._consumer.seek(tp, held.fetched_offset)
         if held.hole_count > _HOLE_LIMIT:
             raise self._stopped(tp, held.fetched_offset, "the broker does not deliver this offset")
-        return records[:length]
+        return run
 
     def _demand_known(self, error: OffsetOutOfRangeError) -> None:
         for tp, offset in error.args[0].items():
@@ -188,28 +179,33 @@ class Member:
             f"{self._projection.name} stops at {where}: {reason}; restore the topic, or rebuild the projection"
         )
 
-    async def _apply(self, tp: TopicPartition, held: _Held, records: Sequence[Record]) -> None:
+    async def _apply(self, tp: TopicPartition, held: Held, records: Sequence[Record]) -> None:
         """Apply one run when the one before it is done, unless the claim was lost meanwhile."""
         try:
             async with held.turn, self._free:
-                if self._held.get(tp) is held:
+                if self._held.get(tp) is held and not self._is_leaving:
                     await self._apply_claimed(tp, held, records)
         finally:
             held.run_count -= 1
 
-    async def _apply_claimed(self, tp: TopicPartition, held: _Held, records: Sequence[Record]) -> None:
+    async def _apply_claimed(self, tp: TopicPartition, held: Held, records: Sequence[Record]) -> None:
         first, after = held.claim.next_offset, held.claim.next_offset + len(records)
         run = Run(topic=tp.topic, partition=tp.partition, first_offset=first, next_offset=after, records=records)
         try:
             with metrics.RUN_SECONDS.labels(*self._labels).time():
                 applied = await self._in_thread(self._projection.apply, held.claim, run)
         except Exception as error:  # an unknown outcome included: the database is asked again
-            if self._held.get(tp) is held:
-                del self._held[tp]
+            self._forget(tp, held)
             self._wait_out(tp, error)
             return
         held.claim = replace(held.claim, next_offset=after)
+        self._hints.note(tp, after)
+        self._progress.standstill.note_commit()
         count_applied(self._projection, applied, records[-1].timestamp)
+
+    def _forget(self, tp: TopicPartition, held: Held) -> None:
+        if self._held.get(tp) is held:
+            del self._held[tp]
 
     def _end_applied(self) -> None:
         """Let go of what is applied; raises what is our own fault."""
@@ -228,6 +224,7 @@ class Member:
         if not is_outage(error):
             raise error
         metrics.RUNS.labels(*self._labels, "failed").inc()
+        self._progress.standstill.note_outage(time.monotonic())
         _log.warning("%s tries %s/%d again: %s", self._labels[0], *tp, type(error).__name__)
         self._not_before[tp] = time.monotonic() + _RETRY_SECONDS
 

@@ -60,6 +60,19 @@ UNCLAIMED: Final = Gauge(
     "that the database is away or a frozen member holds the checkpoint.",
     ["projection", "topic"],
 )
+STALLED: Final = Gauge(
+    "projection_stalled_seconds",
+    "Seconds in which a projection had records to apply, or could not know, and committed no run; 0 when it is up to "
+    "date. A rise above a few seconds is an outage of Kafka or the database, or a member that is stuck; without such "
+    "an outage /livez turns red at the limit.",
+    ["projection", "topic"],
+)
+HINT_FAILURES: Final = Counter(
+    "projection_hint_failures_total",
+    "Times the broker's group could not be told how far a projection is. Only tools that show a group's lag are then "
+    "late; a rise elsewhere than at rebalances means that Kafka is away.",
+    ["projection", "topic"],
+)
 TRANSACTION_SECONDS: Final = Histogram(
     "database_transaction_seconds",
     "Seconds from the begin of a database transaction to its end. A rise means a slow database, or waiting for locks.",

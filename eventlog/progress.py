@@ -4,28 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from eventlog import metrics
 from eventlog.projection import Applied, Projection
+from eventlog.standstill import Standstill
+
+STALL_LIMIT_SECONDS: Final = 60.0
 
 
 @dataclass(slots=True)
 class Progress:
     """Shared with the probes, written by the member alone.
 
-    `is_joined` is false during a rebalance; of the partitions assigned, `unclaimed_count` are not claimed yet, and
-    `end_offsets` has the end of the log of those of the others that the broker spoke of.
+    `is_joined` is false during a rebalance; of the partitions assigned, `unclaimed_count` are not claimed yet,
+    `next_offsets` has how far each of the others is applied, and `end_offsets` the end of the log of those of them that
+    the broker spoke of. A standstill of `stall_limit_seconds` that no outage explains turns the process's liveness red.
     """
 
+    stall_limit_seconds: float = STALL_LIMIT_SECONDS
+    name: str = ""
     is_joined: bool = False
     unclaimed_count: int = 0
-    held_count: int = 0
+    next_offsets: dict[int, int] = field(default_factory=dict)
     end_offsets: dict[int, int] = field(default_factory=dict)
+    standstill: Standstill = field(default_factory=Standstill)
+
+    @property
+    def lag(self) -> int | None:
+        """How many records of the partitions held here are not applied yet, by the member; None while not known."""
+        return self.lag_behind(self.next_offsets)
 
     def lag_behind(self, checkpoints: Mapping[int, int]) -> int | None:
         """Return how many records of the partitions held here are not applied yet; None while that is not known."""
         ends = dict(self.end_offsets)
-        if not self.is_joined or self.unclaimed_count or len(ends) < self.held_count:
+        if not self.is_joined or self.unclaimed_count or len(ends) < len(self.next_offsets):
             return None
         return sum(max(end - checkpoints.get(partition, 0), 0) for partition, end in ends.items())
 
@@ -40,7 +53,14 @@ class Progress:
         for partition, end in known.items():
             metrics.LAG.labels(*labels, str(partition)).set(max(end - nexts[partition], 0))
         metrics.UNCLAIMED.labels(*labels).set(unclaimed_count)
-        self.end_offsets, self.unclaimed_count, self.held_count = known, unclaimed_count, len(nexts)
+        self.end_offsets, self.unclaimed_count, self.next_offsets = known, unclaimed_count, dict(nexts)
+        self.standstill.note_turn()
+
+    def tick(self, projection: Projection, now: float) -> None:
+        """Move the clock of the standstill to `now` (seconds of a monotonic clock)."""
+        self.name = projection.name
+        self.standstill.tick(now, has_work=self.lag != 0)
+        metrics.STALLED.labels(projection.name, projection.topic).set(self.standstill.seconds)
 
 
 def count_applied(projection: Projection, applied: Applied, newest_ms: int) -> None:

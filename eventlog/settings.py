@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Self, TypeVar
 
-from pydantic import SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from eventlog.kafka import KafkaAccess
@@ -82,6 +82,7 @@ class Settings(KafkaSettings, RegistrySettings):
     upper-case field names; lists and records are JSON.
 
     `replica` names this process among others with the same role, and must stay the same when it starts again.
+    A projection that has stood still for `stall_limit_seconds`, for no reason that is seen, turns /livez red.
     `client_id`, `client_secret` and `token_url` are this service's own credentials for calling others.
     """
 
@@ -91,6 +92,7 @@ class Settings(KafkaSettings, RegistrySettings):
     port: int
     replica: str = "0"
     topics_profile: str = "local"
+    stall_limit_seconds: float = Field(default=60.0, ge=10)
     trusted_issuers: list[TrustedIssuer] = []
     client_id: str = ""
     client_secret: SecretStr = SecretStr("")

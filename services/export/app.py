@@ -75,6 +75,7 @@ def build(settings: ExportSettings, roles: Collection[str]) -> tuple[FastAPI, li
     app.router.routes.extend(
         ops_routes(
             is_ready=lambda: unready_database(engine) + (projecting.unready() if projecting else []),
+            stalled=lambda: projecting.stalled() if projecting else [],
             projections=lambda: projecting.statuses() if projecting else [],
             unpublished=partial(relay.count_unpublished, engine),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine
 
 from eventlog.consumer import Progress, consume
-from eventlog.probes import ProjectionStatus, projection_status, unready_projections
+from eventlog.probes import ProjectionStatus, projection_status, stalled_projections, unready_projections
 from eventlog.process import Task
 from eventlog.projection import EventProjection
 from eventlog.topics import load_topics
@@ -22,10 +22,10 @@ class Projecting:
     def __init__(self, settings: ExportSettings, engine: Engine) -> None:
         self._settings = settings
         self._engine = engine
-        topics = load_topics(settings.topics_profile)
+        topics, limit = load_topics(settings.topics_profile), settings.stall_limit_seconds
         self._projections = [
-            (permission_projection(engine, topics[MANDATE_EVENTS].partitions), Progress()),
-            (occupancy_projection(engine, topics[REGISTER_EVENTS].partitions), Progress()),
+            (permission_projection(engine, topics[MANDATE_EVENTS].partitions), Progress(stall_limit_seconds=limit)),
+            (occupancy_projection(engine, topics[REGISTER_EVENTS].partitions), Progress(stall_limit_seconds=limit)),
         ]
 
     def tasks(self) -> list[Task]:
@@ -35,6 +35,10 @@ class Projecting:
     def unready(self) -> list[str]:
         """Return why it cannot work now."""
         return unready_projections([progress for _, progress in self._projections])
+
+    def stalled(self) -> list[str]:
+        """Return why the process had better be started again."""
+        return stalled_projections([progress for _, progress in self._projections])
 
     def statuses(self) -> list[ProjectionStatus]:
         """Return how far each has come."""

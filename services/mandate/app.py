@@ -17,7 +17,14 @@ from sqlalchemy import Engine
 from eventlog import marks, relay
 from eventlog.consumer import Progress, consume
 from eventlog.database import create_engine, create_tables
-from eventlog.probes import ProjectionStatus, ops_routes, projection_status, unready_database, unready_projections
+from eventlog.probes import (
+    ProjectionStatus,
+    ops_routes,
+    projection_status,
+    stalled_projections,
+    unready_database,
+    unready_projections,
+)
 from eventlog.process import Task, run
 from eventlog.registered import use_schema_registry
 from eventlog.service_token import ServiceToken
@@ -52,6 +59,7 @@ def build(settings: MandateSettings, roles: Collection[str], engine: Engine) -> 
     app.router.routes.extend(
         ops_routes(
             is_ready=lambda: unready_database(engine) + (deciding.unready() if deciding else []),
+            stalled=lambda: deciding.stalled() if deciding else [],
             projections=lambda: [deciding.status()] if deciding else [],
             unpublished=partial(relay.count_unpublished, engine),
         )
@@ -77,7 +85,7 @@ class Deciding:
     def __init__(self, settings: MandateSettings, engine: Engine) -> None:
         self._settings = settings
         self._engine = engine
-        self._progress = Progress()
+        self._progress = Progress(stall_limit_seconds=settings.stall_limit_seconds)
         partition_count = load_topics(settings.topics_profile)[policy.TOPIC].partitions
         self._policy = policy.create_policy(engine, clock=_now, partition_count=partition_count)
 
@@ -94,6 +102,10 @@ class Deciding:
     def unready(self) -> list[str]:
         """Return why it cannot work now."""
         return unready_projections([self._progress])
+
+    def stalled(self) -> list[str]:
+        """Return why the process had better be started again."""
+        return stalled_projections([self._progress])
 
     def status(self) -> ProjectionStatus:
         """Return how far it has come."""
