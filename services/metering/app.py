@@ -20,7 +20,9 @@ from eventlog.registered import use_schema_registry
 from eventlog.settings import read_settings
 from eventlog.topics import load_topics, partition_of
 from eventlog.trust import Authenticator
+from market.channel import Energy
 from market.ean import Ean
+from market.local_time import day_of
 from services.metering import partitions, store
 from services.metering.api import create_api
 from services.metering.blocks_api import blocks_router
@@ -102,7 +104,7 @@ class Projecting:
 
     async def make_partitions(self) -> None:
         """Keep the partitions of the coming months made, until cancelled."""
-        await partitions.keep_ahead(self._engine, lambda: local_day(datetime.now(UTC)))
+        await partitions.keep_ahead(self._engine, lambda: day_of(Energy.ELECTRICITY, datetime.now(UTC)))
 
     def unready(self) -> list[str]:
         """Return why it cannot work now."""

@@ -81,13 +81,13 @@ def _message_columns(heads: pl.DataFrame) -> dict[str, Any]:
         "day": pa.date32(),
         "meter_id": pa.string(),
         "meter_kind": pa.int16(),
-        "message_id": pa.string(),
+        "message_id": pa.binary(),
         "source": pa.string(),
         "source_at": _INSTANT,
         "source_sequence": pa.int64(),
         "content_hash": pa.int64(),
         "recorded_at": _INSTANT,
-        "record_partition": pa.int32(),
+        "record_partition": pa.int16(),
         "record_offset": pa.int64(),
     }
     return {name: _column(heads, name, kind) for name, kind in kinds.items()}
@@ -99,9 +99,7 @@ def _figure_columns(known: Figures) -> dict[str, Any]:
     return {
         "total": pa.array(known.total, mask=is_empty),
         "day_total": pa.array(known.day_total, mask=has_no_tariff),
-        "night_total": pa.array(known.night_total, mask=has_no_tariff),
         "present_count": pa.array(known.present_count.astype(np.int16)),
-        "missing_count": pa.array(known.missing_count.astype(np.int16)),
         "estimated_count": pa.array(known.estimated_count.astype(np.int16)),
         "weakest_quality": pa.array(known.weakest_quality.astype(np.int16)),
         "peak_value": pa.array(known.peak_value, mask=is_empty),

@@ -30,17 +30,15 @@ class Tariffs:
 class Figures:
     """One entry per block. Totals and peak are in the channel's stored unit, over the slices that are present.
 
-    Where `present_count` is 0 there is no total and no peak; where `has_tariff` is false, no day and night total.
+    Where `present_count` is 0 there is no total and no peak; where `has_tariff` is false, no day total.
     `peak_slice` is the first slice, counted from 0, with the greatest value. `weakest_quality` is a code of
     `market.quality.Quality`, MISSING where nothing is present.
     """
 
     total: NDArray[np.int64]
     day_total: NDArray[np.int64]
-    night_total: NDArray[np.int64]
     has_tariff: NDArray[np.bool_]
     present_count: NDArray[np.int64]
-    missing_count: NDArray[np.int64]
     estimated_count: NDArray[np.int64]
     weakest_quality: NDArray[np.uint8]
     peak_value: NDArray[np.int32]
@@ -59,10 +57,8 @@ def figures(values: NDArray[np.int32], quality: NDArray[np.uint8], tariffs: Tari
     return Figures(
         total=total,
         day_total=day_total,
-        night_total=total - day_total,
         has_tariff=tariffs.index >= 0,
         present_count=values.shape[1] - missing_count,
-        missing_count=missing_count,
         estimated_count=np.count_nonzero((quality - one) < _STRONGEST_ESTIMATE, axis=1),
         # One less, 0 wraps around to the greatest: so the minimum is over the slices that are present.
         weakest_quality=(quality - one).min(axis=1) + one,

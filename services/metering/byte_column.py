@@ -55,6 +55,12 @@ def from_arrow(column: Any) -> ByteColumn:
     return ByteColumn(everything[bounds[0] : bounds[-1]], bounds - bounds[0])
 
 
+def gathered(parts: Sequence[ByteColumn], places: NDArray[np.int64]) -> ByteColumn:
+    """Return the column whose row `i` is row `places[i]` of all `parts` one after the other."""
+    joined: Any = pa.concat_arrays([part.to_arrow() for part in parts])
+    return from_arrow(joined.take(pa.array(places)))
+
+
 def from_matrix(rows: NDArray[np.generic]) -> ByteColumn:
     """Return the column whose row `i` is the bytes of `rows[i]`."""
     flat = np.ascontiguousarray(rows).view(np.uint8).reshape(-1)

@@ -17,6 +17,7 @@ from eventlog.projection import Run
 from market.channel import BY_CODE
 from market.ean import Ean
 from services.metering.block_writer import Written
+from services.metering.message_ids import unpack_id
 from services.metering.run_table import Readings
 
 _EVENTS: Final = UUID("5f0c6f5a-0b7e-5e55-9d0c-3f7a1f3f2d11")
@@ -81,7 +82,7 @@ def _blocks_revised(run: Run, written: Written) -> Iterable[_Row]:
             day=each["day"],
             changed_count=each["changed_count"],
             source=each["source"],
-            message_id=each["message_id"],
+            message_id=unpack_id(each["message_id"]),
         )
         event_id = uuid5(_EVENTS, f"{run.topic}:{run.partition}:{each['record_offset']}")
         correlation_id = _correlation_id(run.records[each["row"]]) or event_id

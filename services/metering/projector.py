@@ -19,6 +19,7 @@ from eventlog.reason import Reason
 from services.metering import block_writer, stage
 from services.metering.block_writer import Written
 from services.metering.outbox import outbox_rows
+from services.metering.partitions import Partitions
 from services.metering.run_table import Readings, read_run
 from services.metering.store import PROJECTION, TOPIC
 from services.metering.store_metrics import BLOCKS, CONFLICTS
@@ -44,8 +45,12 @@ class BlockProjection:
     publishes: bool = True
     name: str = PROJECTION
     topic: str = TOPIC
+    _partitions: Partitions = field(init=False, repr=False)
     _idle: list[Any] = field(default_factory=list, repr=False)
     _is_closed: bool = field(default=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._partitions = Partitions(self.engine)
 
     def claim(self, partition: int, owner: str) -> Claim:
         return checkpoint.claim_evicting(
@@ -55,6 +60,7 @@ class BlockProjection:
     def apply(self, claim: Claim, run: Run) -> Applied:
         readings = read_run(run, partition_count=self.partition_count)
         prepared = [block_writer.prepare(group) for group in readings.groups]
+        self._partitions.demand(readings.days.to_physical().to_numpy())
         with self._transaction() as cursor:
             checkpoint.advance_adbc(cursor, claim, run.next_offset)
             written = block_writer.write(cursor, prepared)
@@ -85,6 +91,7 @@ class BlockProjection:
             connection.commit()
         except BaseException:
             connection.close()
+            self._partitions.forget()
             raise
         finally:
             note_seconds()

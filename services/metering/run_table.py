@@ -12,6 +12,7 @@ from eventlog.reason import Reason
 from services.metering.checks import check_readings
 from services.metering.decode import decode
 from services.metering.keys import read_eans
+from services.metering.message_ids import pack_ids
 from services.metering.messages import Group, group_readings
 
 _UTC_INSTANT = pl.Datetime("us", "UTC")
@@ -44,11 +45,11 @@ def read_run(run: Run, *, partition_count: int) -> Readings:
         pl.Series("ean_number", eans[rows], dtype=pl.Int64),
         pl.Series("record_offset", offsets[rows], dtype=pl.Int64),
         pl.Series("recorded_at", appended[rows] * 1000, dtype=pl.Int64).cast(_UTC_INSTANT),
-        pl.lit(run.partition, dtype=pl.Int32).alias("record_partition"),
+        pl.lit(run.partition, dtype=pl.Int16).alias("record_partition"),
     )
     if refused:
         placed = placed.filter(~pl.col("row").is_in(list(refused)))
     checked, broken = check_readings(placed)
-    readings = checked.with_columns(ean=pl.col("ean_number")).drop("ean_number", "key")
+    readings = checked.with_columns(pack_ids(checked["message_id"]), ean=pl.col("ean_number")).drop("ean_number", "key")
     groups, contradictory = group_readings(readings)
     return Readings(groups, refused | broken | contradictory)

@@ -23,7 +23,7 @@ _CHANGES: Final = ", ".join(f"{name} = excluded.{name}" for name in _NAMES if na
 _TEMPORARY: Final = {
     "staged_new": "like block",
     "staged_folded": "like block",
-    "staged_key": "place integer, ean bigint, channel smallint, day date, meter_id text, message_id text",
+    "staged_key": "place integer, ean bigint, channel smallint, day date, meter_id text, message_id bytea",
     "staged_event": "place integer, stream_id text, number integer, event_id uuid, event_type text, key bytea, "
     "payload bytea, correlation_id uuid",
 }

@@ -1,4 +1,7 @@
-"""The tables of the quarter-hour store."""
+"""The tables of the quarter-hour store, partitioned by month of `day` (`services.metering.partitions` makes those).
+
+Every key begins with the EAN, so that the tables can be distributed by it.
+"""
 
 from __future__ import annotations
 
@@ -63,8 +66,9 @@ block: Final = Table(
         _column(
             "slice_values",
             LargeBinary(),
-            "one whole number per slice in the channel's stored unit (Wh, varh, dm³, W), little-endian: int16 where "
-            "all fit (-32768 is missing), else int32 (-2147483648 is missing)",
+            "one whole number per slice in the channel's stored unit (Wh, varh, dm³, W), in the fewest bits that all "
+            "fit into: 8 (255 is missing), 12 (4095 is missing; two in three bytes, the first one lowest), "
+            "16 (signed; -32768 is missing) or 32 (signed; -2147483648 is missing), little-endian",
         ),
         _column(
             "slice_quality", LargeBinary(), "runs of (code, count), a byte each: market.quality.Quality; 0 is missing"
@@ -77,17 +81,25 @@ block: Final = Table(
         _column(
             "total", BigInteger(), "sum of the present slices, stored unit; null when none is present", nullable=True
         ),
-        _column("day_total", BigInteger(), "the same at day tariff; null where not split by tariff", nullable=True),
-        _column("night_total", BigInteger(), "the same at night tariff; null where not split by tariff", nullable=True),
-        _column("present_count", SmallInteger(), "slices with a value"),
-        _column("missing_count", SmallInteger(), "slices without a value"),
+        _column(
+            "day_total",
+            BigInteger(),
+            "the same at day tariff, night being the rest of total; null where not split by tariff",
+            nullable=True,
+        ),
+        _column("present_count", SmallInteger(), "slices with a value; the rest of slice_count is missing"),
         _column("estimated_count", SmallInteger(), "slices whose value is estimated"),
         _column("weakest_quality", SmallInteger(), "least quality code of the present slices; 0 when none is present"),
         _column(
             "peak_value", Integer(), "greatest value of a slice, stored unit; null when none is present", nullable=True
         ),
         _column("peak_slice", SmallInteger(), "first slice with that value, counted from 0", nullable=True),
-        _column("message_id", Text(), "id of the newest message by order; of the only one when input_count is 1"),
+        _column(
+            "message_id",
+            LargeBinary(),
+            "id of the newest message by order: a UUID as its 16 bytes, another text in UTF-8 (one of 16 bytes ends "
+            "with a NUL more)",
+        ),
         _column("source", Text(), "who sent that message"),
         _column("source_at", _instant(), "its order, first: when its source made it (UTC)"),
         _column("source_sequence", BigInteger(), "its order, second: the source's own sequence"),
@@ -109,11 +121,18 @@ block: Final = Table(
         ),
         _column("input_count", Integer(), "different messages about this block"),
         _column("has_inputs", Boolean(), "whether they are in block_input; else the only one is this row itself"),
-        _column("record_partition", Integer(), "partition of meter-readings that holds this point"),
+        _column("record_partition", SmallInteger(), "partition of meter-readings that holds this point"),
         _column("record_offset", BigInteger(), "offset of the record that last changed a slice, or made the block"),
     ),
     PrimaryKeyConstraint(*_KEY),
-    Index("block_record", "record_partition", "record_offset"),
+    Index(
+        "block_record",
+        "record_partition",
+        "record_offset",
+        postgresql_using="brin",
+        postgresql_with={"pages_per_range": 32, "autosummarize": True},
+    ),
+    postgresql_partition_by="RANGE (day)",
     comment="Quarter-hour store: the current slices of one channel of one point and meter on one local day",
 )
 
@@ -123,9 +142,11 @@ block_input: Final = Table(
     *_widest_first(
         *_key(),
         _column("record_offset", BigInteger(), "offset of the record on meter-readings"),
-        _column("record_partition", Integer(), "partition of meter-readings"),
+        _column("record_partition", SmallInteger(), "partition of meter-readings"),
         _column("recorded_at", _instant(), "append time of the record (UTC)"),
-        _column("message_id", Text(), "id of the message; two rows of a block with the same id are a conflict"),
+        _column(
+            "message_id", LargeBinary(), "its id, as in block; two rows of a block with the same id are a conflict"
+        ),
         _column("source", Text(), "who sent it"),
         _column("source_at", _instant(), "order, first: when its source made it (UTC)"),
         _column("source_sequence", BigInteger(), "order, second: the source's own sequence"),
@@ -140,5 +161,6 @@ block_input: Final = Table(
         _column("withdraws", Boolean(), "whether the slices it is about become missing"),
     ),
     PrimaryKeyConstraint(*_KEY, "record_offset"),
+    postgresql_partition_by="RANGE (day)",
     comment="Every message about a block that has more than one, or whose only one is a part or a withdrawal",
 )

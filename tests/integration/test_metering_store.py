@@ -6,11 +6,13 @@ import struct
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Row, select, text
 
 from eventlog.projection import Applied
+from services.metering.message_ids import unpack_id
 from services.metering.tables import block, block_input
 from tests.examples import GAS_HOUSE, HOUSE, MARCH_DAY, OCTOBER_DAY, ORDINARY_DAY
 from tests.quarter_store import Store, appended, open_store, records
@@ -29,15 +31,15 @@ def quarters(database_url: str) -> Iterator[Store]:
 
 
 def values(row: Row[Any]) -> list[int | None]:
-    """The values of a block in two bytes each."""
-    return [None if v == -32768 else v for v in struct.unpack(f"<{row.slice_count}h", row.slice_values)]
+    """The values of a block in a byte each."""
+    return [None if v == 255 else v for v in struct.unpack(f"<{row.slice_count}B", row.slice_values)]
 
 
 def test_a_whole_day_is_one_row_with_everything_said_of_it(quarters: Store) -> None:
     applied = quarters.apply(*records(reading([1] * 28 + [10] * 60 + [100] * 8, quality=(5, 90, 2, 6), sequence=4)))
     assert applied == Applied(applied_count=1)
     row = quarters.block()
-    assert row.slice_values == struct.pack("<96h", *[1] * 28, *[10] * 60, *[100] * 8)
+    assert row.slice_values == struct.pack("<96B", *[1] * 28, *[10] * 60, *[100] * 8)
     assert row._asdict() | {"slice_values": None, "content_hash": None} == {
         "ean": 541448800000000017,
         "channel": 0,
@@ -50,14 +52,12 @@ def test_a_whole_day_is_one_row_with_everything_said_of_it(quarters: Store) -> N
         "slice_gas_factor": b"",
         "total": 1428,
         "day_total": 600,
-        "night_total": 828,
         "present_count": 96,
-        "missing_count": 0,
         "estimated_count": 6,
         "weakest_quality": 2,
         "peak_value": 100,
         "peak_slice": 88,
-        "message_id": message_id(1),
+        "message_id": UUID(message_id(1)).bytes,
         "source": "publisher",
         "source_at": datetime.fromisoformat("2026-11-20T04:00:00Z"),
         "source_sequence": 4,
@@ -91,7 +91,7 @@ def test_all_values_missing_is_a_block_without_total_or_peak(quarters: Store) ->
     quarters.apply(*records(reading([None] * 96)))
     row = quarters.block()
     assert (row.total, row.day_total, row.peak_value, row.peak_slice) == (None, None, None, None)
-    assert (row.present_count, row.missing_count, row.weakest_quality) == (0, 96, 0)
+    assert (row.present_count, row.slice_count, row.weakest_quality) == (0, 96, 0)
     assert (row.recorded_at, row.slice_recorded_at, row.input_count) == (appended(0), b"", 1)
 
 
@@ -106,7 +106,7 @@ def test_two_parts_make_a_day_and_both_are_kept(quarters: Store) -> None:
     instants = [int(appended(offset).timestamp()) * 1_000_000 for offset in (0, 1)]
     assert row.slice_recorded_at == struct.pack("<BqBq", 48, instants[0], 48, instants[1])
     kept = quarters.rows(select(block_input).order_by(block_input.c.record_offset))
-    assert [(each.first_slice, each.spoken_count, each.message_id) for each in kept] == [
+    assert [(each.first_slice, each.spoken_count, unpack_id(each.message_id)) for each in kept] == [
         (0, 48, message_id(1)),
         (48, 48, message_id(2)),
     ]
@@ -120,23 +120,28 @@ def test_validated_values_revise_estimates_and_only_changed_slices_move(quarters
     assert applied == Applied(applied_count=1)
     row = quarters.block()
     assert (row.total, row.estimated_count, row.weakest_quality, row.peak_value) == (498, 48, 2, 8)
-    assert (row.message_id, row.input_count, row.record_offset) == (message_id(2), 2, 1)
+    assert (unpack_id(row.message_id), row.input_count, row.record_offset) == (message_id(2), 2, 1)
     instants = [int(appended(offset).timestamp()) * 1_000_000 for offset in (0, 1)]
     assert row.slice_recorded_at == struct.pack("<BqBq", 48, instants[0], 48, instants[1])
     assert row.slice_order == b""
     kept = quarters.rows(select(block_input).order_by(block_input.c.record_offset))
-    assert [(each.message_id, each.recorded_at, each.withdraws) for each in kept] == [
+    assert [(unpack_id(each.message_id), each.recorded_at, each.withdraws) for each in kept] == [
         (message_id(1), appended(0), False),
         (message_id(2), appended(1), False),
     ]
-    assert kept[0].slice_values == struct.pack("<96h", *[5] * 96)
+    assert kept[0].slice_values == struct.pack("<96B", *[5] * 96)
 
 
 def test_an_older_message_that_comes_late_changes_nothing_but_is_kept(quarters: Store) -> None:
     quarters.apply(*records(reading(7, number=1, sent_after=HOUR)))
     quarters.apply(*records(reading(1, number=2), first_offset=1))
     row = quarters.block()
-    assert (row.total, row.message_id, row.record_offset, row.recorded_at) == (672, message_id(1), 0, appended(0))
+    assert (row.total, unpack_id(row.message_id), row.record_offset, row.recorded_at) == (
+        672,
+        message_id(1),
+        0,
+        appended(0),
+    )
     assert (row.input_count, row.slice_order, row.slice_recorded_at) == (2, b"", b"")
     assert len(quarters.rows(select(block_input))) == 2
 
@@ -156,7 +161,7 @@ def test_a_withdrawn_slice_stays_missing_until_a_later_value(quarters: Store) ->
     quarters.apply(*records(reading(5, number=3, sent_after=HOUR), first_offset=2))
     row = quarters.block()
     assert values(row)[9:12] == [5, None, 5]
-    assert (row.total, row.missing_count, row.input_count) == (475, 1, 3)
+    assert (row.total, row.present_count, row.input_count) == (475, 95, 3)
     quarters.apply(*records(reading([6], number=4, first_slice=10, sent_after=3 * HOUR), first_offset=3))
     assert values(quarters.block())[9:12] == [5, 6, 5]
 

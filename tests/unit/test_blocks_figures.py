@@ -42,15 +42,15 @@ def figures_of(
 def test_an_ordinary_thursday_is_split_at_seven_and_at_twenty_two() -> None:
     # 1 Wh in each of the 28 quarters before 07:00, 10 in each of 60, 100 in each of the 8 from 22:00 on.
     known = figures_of([1] * 28 + [10] * 60 + [100] * 8)
-    assert (known.total[0], known.day_total[0], known.night_total[0]) == (1428, 600, 828)
-    assert (known.present_count[0], known.missing_count[0], known.estimated_count[0]) == (96, 0, 0)
+    assert (known.total[0], known.day_total[0]) == (1428, 600)
+    assert (known.present_count[0], known.estimated_count[0]) == (96, 0)
     assert (known.peak_value[0], known.peak_slice[0]) == (100, 88)
     assert known.weakest_quality[0] == 5
 
 
 def test_a_sunday_is_all_night() -> None:
     known = figures_of([7] * 96, day=SUNDAY)
-    assert (known.total[0], known.day_total[0], known.night_total[0]) == (672, 0, 672)
+    assert (known.total[0], known.day_total[0]) == (672, 0)
 
 
 def test_a_legal_holiday_is_night_for_an_amr_meter_and_an_ordinary_day_for_a_digital_one() -> None:
@@ -76,13 +76,13 @@ def test_a_gas_day_of_twenty_five_hours_has_no_tariff() -> None:
 
 def test_missing_slices_are_no_zeros() -> None:
     known = figures_of([None, -5, None, -3, None] + [None] * 91, day=SUNDAY)
-    assert (known.total[0], known.present_count[0], known.missing_count[0]) == (-8, 2, 94)
+    assert (known.total[0], known.present_count[0]) == (-8, 2)
     assert (known.peak_value[0], known.peak_slice[0]) == (-3, 3)
 
 
 def test_nothing_present_has_no_quality() -> None:
     known = figures_of([None] * 96)
-    assert (known.present_count[0], known.missing_count[0], known.weakest_quality[0]) == (0, 96, 0)
+    assert (known.present_count[0], known.weakest_quality[0]) == (0, 0)
 
 
 def test_the_first_of_equal_peaks_counts() -> None:
@@ -101,9 +101,8 @@ def test_totals_do_not_stop_at_32_bits() -> None:
 
 
 @given(st.lists(st.none() | st.integers(-(2**31) + 1, 2**31 - 1), min_size=96, max_size=96))
-def test_day_and_night_together_are_the_total(values: list[int | None]) -> None:
+def test_totals_and_peak_are_of_the_present_values(values: list[int | None]) -> None:
     known = figures_of(values)
     present = [value for value in values if value is not None]
     assert known.total[0] == sum(present)
-    assert known.day_total[0] + known.night_total[0] == known.total[0]
     assert not present or known.peak_value[0] == max(present)

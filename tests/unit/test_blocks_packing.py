@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.metering.byte_column import ByteColumn, from_arrow, from_rows
+from services.metering.message_ids import pack_ids, unpack_id
 from services.metering.runs import decode_codes, encode_codes
 from services.metering.stored_values import MISSING, decode_values, encode_values
 
-VALUES = st.sampled_from([0, 1, -1, 32767, -32767, 32768, -32768, 2**31 - 1, -(2**31) + 1, int(MISSING)])
+VALUES = st.sampled_from(
+    [0, 1, -1, 254, 255, 4094, 4095, 32767, -32767, 32768, -32768, 2**31 - 1, -(2**31) + 1, int(MISSING)]
+)
 
 
 def packed(*rows: list[int]) -> list[bytes]:
@@ -22,7 +26,20 @@ def codes(*rows: list[int]) -> list[bytes]:
     return encode_codes(np.array(rows, dtype=np.uint8)).to_list()
 
 
-def test_small_values_take_two_bytes_each() -> None:
+def test_small_values_take_a_byte_each() -> None:
+    assert packed([0, 1, 254]) == [b"\x00\x01\xfe"]
+
+
+def test_two_values_up_to_4094_share_three_bytes_the_first_one_lowest() -> None:
+    assert packed([0x123, 0xABC, 0, 255]) == [b"\x23\xc1\xab\x00\xf0\x0f"]
+    assert packed([0x123, 0xABC, 4094]) == [b"\x23\xc1\xab\xfe\x0f"]
+
+
+def test_a_single_slice_takes_one_two_or_four_bytes() -> None:
+    assert packed([254], [255], [40000]) == [b"\xfe", b"\xff\x00", b"\x40\x9c\x00\x00"]
+
+
+def test_negative_and_greater_values_take_two_bytes_each() -> None:
     assert packed([1, -2, 32767, -32767]) == [b"\x01\x00\xfe\xff\xff\x7f\x01\x80"]
 
 
@@ -31,13 +48,21 @@ def test_one_great_value_makes_the_row_take_four_bytes_each() -> None:
     assert packed([1, -32768]) == [b"\x01\x00\x00\x00\x00\x80\xff\xff"]
 
 
-def test_missing_has_a_mark_of_its_own_in_either_width() -> None:
-    assert packed([int(MISSING), 1]) == [b"\x00\x80\x01\x00"]
-    assert packed([int(MISSING), 32768]) == [b"\x00\x00\x00\x80\x00\x80\x00\x00"]
+def test_missing_has_a_mark_of_its_own_in_each_width() -> None:
+    missing = int(MISSING)
+    assert packed([missing, 1], [missing, missing]) == [b"\xff\x01", b"\xff\xff"]
+    assert packed([missing, 255]) == [b"\xff\xff\x0f"]
+    assert packed([missing, 4095]) == [b"\x00\x80\xff\x0f"]
+    assert packed([missing, 32768]) == [b"\x00\x00\x00\x80\x00\x80\x00\x00"]
 
 
 def test_each_row_chooses_its_own_width() -> None:
-    assert packed([1, 2], [70000, 2], [3, 4]) == [b"\1\0\2\0", b"\x70\x11\x01\0\2\0\0\0", b"\3\0\4\0"]
+    assert packed([1, 2], [70000, 2], [3, 4], [300, 4]) == [
+        b"\x01\x02",
+        b"\x70\x11\x01\x00\x02\x00\x00\x00",
+        b"\x03\x04",
+        b"\x2c\x41\x00",
+    ]
 
 
 def test_neighbours_of_one_code_share_a_run_that_ends_with_the_row() -> None:
@@ -76,3 +101,26 @@ def test_a_column_survives_arrow_even_where_it_is_a_slice(rows: list[bytes], dat
     back = from_arrow(column.to_arrow().slice(start))
     assert isinstance(back, ByteColumn)
     assert back.to_list() == rows[start:]
+
+
+def test_a_uuid_takes_sixteen_bytes_and_other_ids_stay_text_and_none_are_alike() -> None:
+    ids = [
+        "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
+        "0F1E2D3C-4b5a-6978-8796-a5b4c3d2e1f0",
+        "order 7",
+        "sixteen letters!",
+        "éléments: 16 oct",
+        "",
+    ]
+    packed_ids = pack_ids(pl.Series("message_id", ids))
+    assert packed_ids.to_list() == [
+        bytes.fromhex("0f1e2d3c4b5a69788796a5b4c3d2e1f0"),
+        b"0F1E2D3C-4b5a-6978-8796-a5b4c3d2e1f0",
+        b"order 7",
+        b"sixteen letters!\0",
+        "éléments: 16 oct".encode(),
+        b"",
+    ]
+    assert [unpack_id(each) for each in packed_ids] == ids
+    assert pack_ids(pl.Series("message_id", ids[:1])).to_list() == packed_ids.to_list()[:1]
+    assert pack_ids(pl.Series("message_id", ids[1:2])).to_list() == packed_ids.to_list()[1:2]
