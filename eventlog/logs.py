@@ -10,16 +10,20 @@ import time
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from eventlog.tracing import current_trace_id
+
 _IDENTIFIER: Final = re.compile(r"(?<!\d)\d{18}(?!\d)")
 _PERIOD_SECONDS: Final = 10.0
 
 
 def setup_logging(service: str, *, level: int = logging.INFO) -> None:
-    """Send all logs of this process to stderr as JSON: `time` (UTC), `level`, `service`, `logger`, `message` and the
-    facts given as `extra={"facts": {...}}`. Runs of 18 digits (EANs) are masked wherever they stand."""
+    """Send all logs of this process to stderr as JSON: `time` (UTC), `level`, `service`, `logger`, `message`, the facts
+    given as `extra={"facts": {...}}`, and `trace_id` inside of a trace. Runs of 18 digits (EANs) are masked wherever
+    they stand."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(service))
     handler.addFilter(RateLimit("aiokafka"))
+    handler.addFilter(RateLimit("opentelemetry"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -46,6 +50,8 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
             **getattr(record, "facts", {}),
         }
+        if (trace_id := current_trace_id()) is not None:
+            entry["trace_id"] = trace_id
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
         return _IDENTIFIER.sub("<ean>", json.dumps(entry, ensure_ascii=False, default=str))

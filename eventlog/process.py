@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from eventlog.logs import setup_logging
 from eventlog.metrics import MetricsMiddleware
+from eventlog.tracing import TraceMiddleware, setup_tracing
 
 FAULT: Final = 70  # EX_SOFTWARE of sysexits.h
 _GRACE_SECONDS: Final = 10
@@ -30,15 +31,18 @@ class _Server(uvicorn.Server):
         yield  # signals are the process's, not the server's
 
 
-def run(service: str, *, app: ASGIApp, host: str, port: int, tasks: Sequence[Task] = ()) -> NoReturn:
+def run(
+    service: str, *, app: ASGIApp, host: str, port: int, tasks: Sequence[Task] = (), tracing_endpoint: str = ""
+) -> NoReturn:
     """Serve `app` and run `tasks` until SIGTERM or SIGINT, then end with exit code 0.
 
     The process ends with 70 when a task raises, or returns before it was told to: what is broken must be seen. Measures
-    and logs every request.
+    and logs every request. Traces are exported to `tracing_endpoint`, if any.
     """
     setup_logging(service)
+    setup_tracing(service, tracing_endpoint)
     listening = _listen(host, port)
-    code = asyncio.run(_serve(MetricsMiddleware(app, service=service), listening, tasks))
+    code = asyncio.run(_serve(TraceMiddleware(MetricsMiddleware(app, service=service)), listening, tasks))
     logging.shutdown()
     sys.exit(code)
 

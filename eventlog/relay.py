@@ -28,7 +28,7 @@ PRODUCER_SETTINGS: Final[dict[str, Any]] = {
     "acks": "all",
     "enable_idempotence": True,
     "compression_type": "lz4",
-    "linger_ms": 5,
+    "linger_ms": 0,  # rows come in batches anyway, and one alone is waited for
     "request_timeout_ms": 20_000,
     "metadata_max_age_ms": 10_000,
     "retry_backoff_ms": 500,

@@ -83,7 +83,8 @@ class Settings(KafkaSettings, RegistrySettings):
 
     `replica` names this process among others with the same role, and must stay the same when it starts again.
     A projection that has stood still for `stall_limit_seconds`, for no reason that is seen, turns /livez red.
-    `client_id`, `client_secret` and `token_url` are this service's own credentials for calling others.
+    `client_id`, `client_secret` and `token_url` are this service's own credentials for calling others. Traces are
+    exported where `tracing_otlp_endpoint` is set, the base address of an OTLP/HTTP receiver.
     """
 
     service: str
@@ -102,6 +103,7 @@ class Settings(KafkaSettings, RegistrySettings):
     metering_url: str = ""
     export_url: str = ""
     portal_url: str = ""
+    tracing_otlp_endpoint: str = ""
 
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)

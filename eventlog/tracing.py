@@ -8,9 +8,9 @@ endpoint. Names and attributes of spans hold no identifier of a point or a perso
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import httpx
 from opentelemetry import trace
@@ -19,6 +19,11 @@ from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanK
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+if TYPE_CHECKING:  # they import this module
+    from eventlog.checkpoint import Claim
+    from eventlog.envelope import Envelope
+    from eventlog.projection import Applied, Projection, Run
+
 TRACEPARENT: Final = "traceparent"
 _HEADER: Final = TRACEPARENT.encode()
 _QUIET: Final = frozenset({"/livez", "/readyz", "/metrics", "/projections"})
@@ -26,9 +31,6 @@ _LINK_LIMIT: Final = 64
 _SERVER_ERROR: Final = 500
 _PROPAGATOR: Final = TraceContextTextMapPropagator()
 _random: Final = random.SystemRandom()
-
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
 
 
 def setup_tracing(service: str, endpoint: str) -> None:
@@ -143,39 +145,34 @@ async def pass_on(request: httpx.Request) -> None:
 
 
 @contextmanager
-def applying_event(projection: str, event_type: str, topic: str, traceparent: str | None) -> Iterator[None]:
+def applying(projection: str, envelope: Envelope) -> Iterator[None]:
     """Apply one event as a part of the trace that led to it; what is written meanwhile belongs to that trace too."""
-    if traceparent is None and not is_tracing():
+    if envelope.traceparent is None and not is_tracing():
         yield
         return
-    with traced(f"{projection} {event_type}", kind=SpanKind.CONSUMER, parent=traceparent) as span:
-        span.set_attribute("messaging.system", "kafka")
-        span.set_attribute("messaging.destination.name", topic)
+    with traced(f"{projection} {envelope.event_type}", kind=SpanKind.CONSUMER, parent=envelope.traceparent) as span:
+        span.set_attributes(_messaging(envelope.topic, envelope.partition))
         yield
 
 
-def apply_run(
-    name: str,
-    headers: Callable[[], Iterator[Sequence[tuple[str, bytes]]]],
-    apply: Callable[_P, _T],
-    *args: _P.args,
-    **kwargs: _P.kwargs,
-) -> _T:
-    """Return `apply(...)`, which applies a run of records to the projection `name`, in a span of its own.
-
-    The span is linked to the traces that the records' `headers` name, and is a part of it where that is only one. Costs
-    nothing where no spans are made.
-    """
+def apply_run(projection: Projection, claim: Claim, run: Run) -> Applied:
+    """Return `projection.apply(claim, run)`, made in a span of its own, which is linked to the traces that the records
+    name, and is a part of it where that is only one. Costs nothing where no spans are made."""
     if not is_tracing():
-        return apply(*args, **kwargs)
-    found = dict.fromkeys(_traceparents(headers()))
-    parent = next(iter(found)) if len({_span_context(each).trace_id for each in found}) == 1 else None
-    with traced(f"{name} run", kind=SpanKind.CONSUMER, parent=parent, links=list(found)[:_LINK_LIMIT]):
-        return apply(*args, **kwargs)
+        return projection.apply(claim, run)
+    values = (dict(record.headers).get(TRACEPARENT) for record in run.records)
+    given = list(dict.fromkeys(value.decode("latin-1") for value in values if value is not None))
+    is_one = len({_span_context(each).trace_id for each in given}) == 1
+    name, links = f"{projection.name} run", given[:_LINK_LIMIT]
+    with traced(name, kind=SpanKind.CONSUMER, parent=given[0] if is_one else None, links=links) as span:
+        span.set_attributes(_messaging(run.topic, run.partition))
+        span.set_attribute("messaging.batch.message_count", len(run.records))
+        return projection.apply(claim, run)
 
 
-def _traceparents(headers: Iterator[Sequence[tuple[str, bytes]]]) -> Iterator[str]:
-    for record in headers:
-        value = dict(record).get(TRACEPARENT)
-        if value is not None:
-            yield value.decode("latin-1")
+def _messaging(topic: str, partition: int) -> dict[str, str]:
+    return {
+        "messaging.system": "kafka",
+        "messaging.destination.name": topic,
+        "messaging.destination.partition.id": str(partition),
+    }

@@ -22,6 +22,7 @@ from eventlog.registered import use_schema_registry
 from eventlog.service_token import ServiceToken
 from eventlog.settings import WRONG_USE, read_settings
 from eventlog.topics import load_topics
+from eventlog.tracing import pass_on
 from eventlog.trust import Authenticator
 from services.export import tables
 from services.export.api import create_api
@@ -53,7 +54,14 @@ def run_service(roles: Collection[str]) -> NoReturn:
     settings = read_settings(ExportSettings)
     use_schema_registry(settings.schema_registry, publishes=settings.service if "relay" in roles else "")
     app, tasks = build(settings, roles)
-    run(settings.service, app=app, host=settings.host, port=settings.port, tasks=tasks)
+    run(
+        settings.service,
+        app=app,
+        host=settings.host,
+        port=settings.port,
+        tasks=tasks,
+        tracing_endpoint=settings.tracing_otlp_endpoint,
+    )
 
 
 def build(settings: ExportSettings, roles: Collection[str]) -> tuple[FastAPI, list[Task]]:
@@ -147,7 +155,8 @@ def _keys(settings: ExportSettings) -> tuple[TokenSigner, bytes]:
 
 
 def _http(silence_seconds: float, connect_seconds: float) -> httpx.AsyncClient:
-    return httpx.AsyncClient(timeout=httpx.Timeout(silence_seconds, connect=connect_seconds), trust_env=False)
+    timeout = httpx.Timeout(silence_seconds, connect=connect_seconds)
+    return httpx.AsyncClient(timeout=timeout, trust_env=False, event_hooks={"request": [pass_on]})
 
 
 def _utc_now() -> datetime:

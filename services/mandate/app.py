@@ -30,6 +30,7 @@ from eventlog.registered import use_schema_registry
 from eventlog.service_token import ServiceToken
 from eventlog.settings import read_settings
 from eventlog.topics import load_topics
+from eventlog.tracing import pass_on
 from eventlog.trust import Authenticator
 from services.mandate import policy, tables, timer
 from services.mandate.api import create_api
@@ -48,7 +49,14 @@ def run_service(roles: Collection[str]) -> NoReturn:
     use_schema_registry(settings.schema_registry, publishes=settings.service if "relay" in roles else "")
     engine = create_engine(settings.database_url.get_secret_value(), application_name=settings.service)
     app, tasks = build(settings, roles, engine)
-    run(settings.service, app=app, host=settings.host, port=settings.port, tasks=tasks)
+    run(
+        settings.service,
+        app=app,
+        host=settings.host,
+        port=settings.port,
+        tasks=tasks,
+        tracing_endpoint=settings.tracing_otlp_endpoint,
+    )
 
 
 def build(settings: MandateSettings, roles: Collection[str], engine: Engine) -> tuple[FastAPI, list[Task]]:
@@ -115,7 +123,7 @@ class Deciding:
 def build_api(settings: MandateSettings, engine: Engine) -> FastAPI:
     """Return the web application of the role `api` on `engine`; it closes its way to the register when it ends."""
     timeout = httpx.Timeout(settings.register_answer_seconds, connect=settings.register_connect_seconds)
-    http = httpx.AsyncClient(timeout=timeout, trust_env=False)
+    http = httpx.AsyncClient(timeout=timeout, trust_env=False, event_hooks={"request": [pass_on]})
     secret = settings.client_secret.get_secret_value()
     token = ServiceToken(settings.token_url, settings.client_id, secret)
     desk = Desk(

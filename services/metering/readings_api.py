@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 
 from eventlog.problems import Problem
+from eventlog.tracing import current_traceparent
 from eventlog.trust import Authenticator, Caller, NotAllowed, require
 from services.metering import answers
 from services.metering import ingest_metrics as metrics
@@ -28,7 +28,6 @@ from services.metering.readings_doc import POST_READINGS, READINGS_BODY
 
 _ROLES: Final = ("publisher", "operator")
 _RECEIPT_SCOPES: Final = frozenset({"receipts.read", "readings.write"})
-_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 # Deflate unpacks to 1,032 times its size at most; the others are bounded by `max_unpacked_bytes` all the same.
 _UNPACKING: Final = 1_032
 
@@ -109,7 +108,7 @@ def readings_router(
                     skip_unchanged=media_type == CSV if skip_unchanged is None else skip_unchanged,
                     now=now,
                     correlation_id=new_id(),
-                    traceparent=_traceparent(request),
+                    traceparent=current_traceparent(),
                 )
         except answers.EXPECTED as error:
             raise answers.problem_of(error) from None
@@ -169,8 +168,3 @@ async def _arrived(request: Request, media_type: str, lease: Lease, limits: Body
         lease.take(min(limits.max_unpacked_bytes, _UNPACKING * len(body)))
     metrics.BODY_BYTES.labels(media_type).inc(len(body))
     return body
-
-
-def _traceparent(request: Request) -> str | None:
-    given = request.headers.get("traceparent", "")
-    return given if _TRACEPARENT.fullmatch(given) else None

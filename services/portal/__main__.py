@@ -16,7 +16,13 @@ def main(roles: list[str]) -> None:
         sys.stderr.write("usage: python -m services.portal api\n")
         raise SystemExit(WRONG_USE)
     settings = read_settings(PortalSettings)
-    run(settings.service, app=create_app(settings), host=settings.host, port=settings.port)
+    run(
+        settings.service,
+        app=create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        tracing_endpoint=settings.tracing_otlp_endpoint,
+    )
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 from eventlog.database import create_engine, create_tables
 from eventlog.probes import ops_routes, unready_database
 from eventlog.service_token import ServiceToken
+from eventlog.tracing import pass_on
 from market.local_time import BRUSSELS
 from services.portal.api import Points
 from services.portal.consent_api import Consents
@@ -43,7 +44,9 @@ _PATIENCE = httpx.Timeout(20.0, connect=3.0)
 def create_app(settings: PortalSettings) -> Starlette:
     """Return the portal; its tables are made when it starts, its drawing process is warm when it is ready."""
     engine = create_engine(settings.database_url.get_secret_value(), application_name="portal")
-    client = httpx.AsyncClient(timeout=_PATIENCE, trust_env=False, follow_redirects=False)
+    client = httpx.AsyncClient(
+        timeout=_PATIENCE, trust_env=False, follow_redirects=False, event_hooks={"request": [pass_on]}
+    )
     drawer, pages, is_secure = Drawer(), Pages(), urlsplit(settings.portal_url).scheme == "https"
     sessions = Sessions(engine, now=_now, lasts=timedelta(seconds=settings.session_seconds))
     cookies = Cookies(is_secure=is_secure)

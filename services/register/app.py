@@ -33,7 +33,14 @@ def run_service(roles: Collection[str]) -> NoReturn:
     settings = read_settings(RegisterSettings)
     use_schema_registry(settings.schema_registry, publishes=settings.service if "relay" in roles else "")
     app, tasks = build(settings, roles)
-    run(settings.service, app=app, host=settings.host, port=settings.port, tasks=tasks)
+    run(
+        settings.service,
+        app=app,
+        host=settings.host,
+        port=settings.port,
+        tasks=tasks,
+        tracing_endpoint=settings.tracing_otlp_endpoint,
+    )
 
 
 def build(settings: RegisterSettings, roles: Collection[str]) -> tuple[FastAPI, list[Task]]:
