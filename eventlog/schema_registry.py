@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -22,7 +22,7 @@ COMPATIBILITY: Final = "FULL_TRANSITIVE"
 _TIMEOUT: Final = httpx.Timeout(2.0, connect=1.0)  # a projection may ask inside its transaction
 _UNKNOWN_SECONDS: Final = 10.0
 _UNKNOWN_LIMIT: Final = 10_000
-_NOT_FOUND: Final = frozenset({40401, 40402, 40403})  # no such subject, version, schema; of anything else not our words
+_NOT_FOUND: Final = frozenset({40401, 40402, 40403, 40408})  # no such subject, version, schema, subject's own rule
 _OTHERS_FAULT: Final = frozenset({401, 403, 407, 408, 425, 429})
 _MEDIA_TYPE: Final = "application/vnd.schemaregistry.v1+json"
 
@@ -65,6 +65,26 @@ class RegistryAccess:
             )
         if bool(self.username) != bool(self.password.get_secret_value()):
             raise ValueError("SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD go together: set both, or neither")
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that say all this to a service; the password is among them."""
+        return {
+            "SCHEMA_REGISTRY_URL": self.url,
+            "SCHEMA_REGISTRY_USERNAME": self.username,
+            "SCHEMA_REGISTRY_PASSWORD": self.password.get_secret_value(),
+            "SCHEMA_REGISTRY_CA_FILE": self.ca_file,
+        }
+
+    @classmethod
+    def from_environment(cls, values: Mapping[str, str]) -> RegistryAccess | None:
+        """Return what `values` say, variables as `environment` has them; None without an address.
+
+        Raises:
+            ValueError: as for the class itself.
+        """
+        given = {name: values.get(f"SCHEMA_REGISTRY_{name.upper()}", "") for name in ("url", "username", "ca_file")}
+        password = SecretStr(values.get("SCHEMA_REGISTRY_PASSWORD", ""))
+        return cls(**given, password=password) if given["url"] else None
 
     def client(self) -> httpx.Client:
         """Return a client for its API.
@@ -172,6 +192,14 @@ class SchemaRegistry:
         """
         found = self._ask("GET", f"/config/{subject}") or {}
         return str(found.get("compatibilityLevel", ""))
+
+    def subjects(self) -> list[str]:
+        """Return the names of all subjects.
+
+        Raises:
+            RegistryAway: it cannot be asked now.
+        """
+        return [str(each) for each in self._ask("GET", "/subjects") or []]
 
     def texts(self, subject: str) -> list[str]:
         """Return the schemas of `subject`, oldest first.

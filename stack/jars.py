@@ -16,6 +16,7 @@ from stack.problem import Problem
 
 KAFKA = "org.apache.kafka:kafka_2.13:4.3.1+org.slf4j:slf4j-simple:2.0.17"
 LIST = Path(__file__).with_name("kafka_jars.txt")
+KAFKA_INSTEAD = "set KAFKA_BOOTSTRAP to a Kafka that runs elsewhere"
 TRIES = 3
 
 Report = Callable[[str], None]
@@ -23,14 +24,21 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Jar:
-    """One pinned file; `coordinates` are group:artifact:version."""
+    """One pinned file; `coordinates` are group:artifact:version, `classifier` and `packaging` Maven's."""
 
     sha256: str
     coordinates: str
+    classifier: str = ""
+    packaging: str = "jar"
+
+    @property
+    def file_name(self) -> str:
+        _, artifact, version = self.coordinates.split(":")
+        return "-".join(filter(None, (artifact, version, self.classifier))) + f".{self.packaging}"
 
     def path(self, repository: Path) -> Path:
         group, artifact, version = self.coordinates.split(":")
-        return repository / group.replace(".", "/") / artifact / version / f"{artifact}-{version}.jar"
+        return repository / group.replace(".", "/") / artifact / version / self.file_name
 
     def is_whole(self, repository: Path) -> bool:
         path = self.path(repository)
@@ -56,7 +64,7 @@ def kafka_classpath(report: Report) -> str:
     """
     repository = cache_folder() / "m2"
     jars = pinned_jars()
-    with _locked(repository):
+    with locked(repository):
         missing = [jar for jar in jars if not jar.is_whole(repository)]
         if missing:
             _fetch_all(missing, repository, report)
@@ -64,7 +72,8 @@ def kafka_classpath(report: Report) -> str:
 
 
 @contextmanager
-def _locked(repository: Path) -> Iterator[None]:
+def locked(repository: Path) -> Iterator[None]:
+    """Keep others from fetching into `repository` meanwhile; makes it."""
     try:
         repository.mkdir(parents=True, exist_ok=True)
         lock = (repository / ".lock").open("w")
@@ -79,7 +88,7 @@ def _fetch_all(jars: list[Jar], repository: Path, report: Report) -> None:
     report(f"Kafka: fetching {len(jars)} jars, once (46 MB in all)")
     pool = ThreadPoolExecutor(max_workers=6)
     try:
-        futures = [pool.submit(_fetch, jar, repository) for jar in jars]
+        futures = [pool.submit(fetch, jar, repository, KAFKA_INSTEAD) for jar in jars]
         for count, future in enumerate(as_completed(futures), start=1):
             future.result()
             report(f"Kafka: fetched {count} of {len(jars)} jars")
@@ -87,8 +96,12 @@ def _fetch_all(jars: list[Jar], repository: Path, report: Report) -> None:
         pool.shutdown(cancel_futures=True)
 
 
-def _fetch(jar: Jar, repository: Path) -> None:
-    """Fetch one jar; the resolver writes straight to the final path, so a broken try is removed before the next."""
+def fetch(jar: Jar, repository: Path, instead: str) -> None:
+    """Fetch one jar; the resolver writes straight to the final path, so a broken try is removed before the next.
+
+    Raises:
+        Problem: it cannot be fetched, or has another sum; `instead` says what else helps than the network.
+    """
     from jgo.maven import MavenContext
 
     group, artifact, version = jar.coordinates.split(":")
@@ -97,18 +110,15 @@ def _fetch(jar: Jar, repository: Path) -> None:
     for _ in range(TRIES):
         jar.path(repository).unlink(missing_ok=True)
         try:
-            context.project(group, artifact).at_version(version).artifact().resolve()
+            component = context.project(group, artifact).at_version(version)
+            component.artifact(classifier=jar.classifier, packaging=jar.packaging).resolve()
         except Exception as error:  # the resolver lets every library's errors through
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             continue
         if jar.is_whole(repository):
             return
         reason = "its SHA-256 sum is not the committed one"
-    raise Problem(
-        f"Kafka's {artifact}-{version}.jar cannot be fetched: check the network, or set KAFKA_BOOTSTRAP to a Kafka "
-        "that runs elsewhere",
-        detail=reason,
-    )
+    raise Problem(f"{jar.file_name} cannot be fetched: check the network, or {instead}", detail=reason)
 
 
 def _resolve() -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from eventlog.kafka import KafkaAccess
+from eventlog.schema_registry import RegistryAccess
 from stack.credentials import Secrets
 from stack.kafka import KafkaServer
 from stack.part import PythonPart
@@ -35,13 +36,16 @@ SERVICE_PROCESSES: dict[str, tuple[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Addresses of one platform. `kafka_elsewhere` and `database_elsewhere` are somebody else's servers, if any."""
+    """Addresses of one platform. `kafka_elsewhere` and `database_elsewhere` are somebody else's servers, if any; so is
+    the schema registry.
+    """
 
     state: State
     ports: dict[str, int]
     secrets: Secrets
     kafka_elsewhere: KafkaAccess | None = None
     database_elsewhere: str = ""
+    schema_registry: RegistryAccess | None = None
 
     @property
     def kafka(self) -> KafkaServer | None:
@@ -114,6 +118,7 @@ class Layout:
             "SERVICE": service,
             "DATABASE_URL": url_of(self.database_url, role=service, password=self.secrets.roles[service]),
             **self.kafka_access.environment(),
+            **(self.schema_registry.environment() if self.schema_registry else {}),
             "HOST": HOST,
             "PORT": str(self.ports[name]),
             "REPLICA": "0",
@@ -194,6 +199,19 @@ def kafka_in_environment() -> KafkaAccess:
         client_cert_file=_absolute(access.client_cert_file),
         client_key_file=_absolute(access.client_key_file),
     )
+
+
+def registry_in_environment() -> RegistryAccess | None:
+    """Return the schema registry that the environment names, if any; its file is named by an absolute path.
+
+    Raises:
+        Problem: the settings do not fit each other.
+    """
+    try:
+        access = RegistryAccess.from_environment(os.environ)
+    except ValueError as error:
+        raise Problem(f"set in the environment: {error}", exit_code=2) from None
+    return replace(access, ca_file=_absolute(access.ca_file)) if access else None
 
 
 def _absolute(path: str) -> str:

@@ -11,10 +11,12 @@ import psycopg
 from aiokafka.errors import KafkaError
 from psycopg import sql
 
+from eventlog import registry
+from eventlog.schema_registry import NotRegistered, RegistryAway, SchemaRegistry
 from eventlog.topics import TopicDiffers, create_topics
 from stack.credentials import identity_clients, load_secrets, write_credentials
 from stack.holders import admit
-from stack.layout import DATABASE, SERVICE_PROCESSES, Layout, elsewhere, needed_ports
+from stack.layout import DATABASE, SERVICE_PROCESSES, Layout, elsewhere, needed_ports, registry_in_environment
 from stack.people import DEMO_PEOPLE
 from stack.ports import choose_ports
 from stack.problem import Problem
@@ -41,7 +43,12 @@ def plan(state: State, *, base: int | None) -> Layout:
     ports = choose_ports(needed_ports(kafka, database), base=base, last=last)
     write_json(state.ports, {**(last or {}), **ports}, mode=0o644)
     return Layout(
-        state=state, ports=ports, secrets=load_secrets(state), kafka_elsewhere=kafka, database_elsewhere=database
+        state=state,
+        ports=ports,
+        secrets=load_secrets(state),
+        kafka_elsewhere=kafka,
+        database_elsewhere=database,
+        schema_registry=registry_in_environment(),
     )
 
 
@@ -66,6 +73,7 @@ def start(layout: Layout, supervisor: Supervisor) -> None:
     Raises:
         Problem: a part does not start, or a server that runs elsewhere refuses.
     """
+    _check_schemas(layout)
     write_credentials(
         layout.state,
         layout.secrets,
@@ -91,6 +99,7 @@ def endpoints(layout: Layout) -> dict[str, object]:
     return {
         "kafka": layout.kafka_access.bootstrap,
         "kafka_security": kafka_security(layout.kafka_access),
+        "schema_registry": layout.schema_registry.environment() if layout.schema_registry else {},
         "database": layout.database_url,
         **{service: layout.url(service) for service in layout.secrets.roles},
         "metrics": {name: f"{layout.url(name)}/metrics" for name in SERVICE_PROCESSES},
@@ -98,6 +107,22 @@ def endpoints(layout: Layout) -> dict[str, object]:
         "token_url": layout.token_url,
         "oidc": layout.url("oidc"),
     }
+
+
+def _check_schemas(layout: Layout) -> None:
+    """See that a schema registry, where one is used, knows all that the services publish; they would not start."""
+    if layout.schema_registry is None:
+        return
+    known = SchemaRegistry(layout.schema_registry)
+    try:
+        for schema in registry.published().by_version.values():
+            known.number(schema)
+    except NotRegistered as error:
+        raise Problem(f"{error}: run kwartier schemas register first") from error
+    except RegistryAway as error:
+        raise Problem(f"{error}: start it, or unset SCHEMA_REGISTRY_URL") from error
+    finally:
+        known.close()
 
 
 def _sign_ins(layout: Layout) -> list[dict[str, object]]:

@@ -19,7 +19,7 @@ class Kwartier:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Type a command and do not wait for its end."""
-        elsewhere = {"KAFKA_BOOTSTRAP", "DATABASE_URL"}
+        elsewhere = {"KAFKA_BOOTSTRAP", "DATABASE_URL", "SCHEMA_REGISTRY_URL"}
         return subprocess.Popen(
             [sys.executable, "-m", "stack.cli", *arguments, "--state", str(self.folder)],
             env={name: value for name, value in os.environ.items() if name not in elsewhere},

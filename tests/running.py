@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from eventlog.kafka import KafkaAccess
+from eventlog.schema_registry import RegistryAccess
 from eventlog.topics import create_topics
 from stack.credentials import identity_clients, load_secrets
 from stack.layout import Layout
@@ -79,7 +80,14 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, names: Collection[str], *, kafka_bootstrap: str, admin_url: str) -> Iterator[Running]:
+def running(
+    folder: Path,
+    names: Collection[str],
+    *,
+    kafka_bootstrap: str,
+    admin_url: str,
+    schema_registry: RegistryAccess | None = None,
+) -> Iterator[Running]:
     """Run the machines' token issuer and the processes `names` (`oidc`: the people's issuer) until the block ends."""
     state = State(folder)
     state.prepare()
@@ -89,6 +97,7 @@ def running(folder: Path, names: Collection[str], *, kafka_bootstrap: str, admin
         secrets=load_secrets(state),
         kafka_elsewhere=KafkaAccess(kafka_bootstrap),
         database_elsewhere=admin_url,
+        schema_registry=schema_registry,
     )
     create_roles(admin_url, layout.secrets.roles.items())
     asyncio.run(create_topics(KafkaAccess(kafka_bootstrap), "local"))

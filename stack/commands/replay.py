@@ -50,6 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         "SERVICE": service,
         "DATABASE_URL": url_of(endpoints["database"], role=service, password=password),
         **kafka_access(endpoints).environment(),
+        **endpoints.get("schema_registry", {}),
         "PORT": "0",
         "TOPICS_PROFILE": "local",
         "TZ": "UTC",

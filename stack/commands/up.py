@@ -36,7 +36,7 @@ def add(subparsers: Any) -> argparse.ArgumentParser:
         description="Start Kafka, PostgreSQL and every service; stay in front until Ctrl-C. On a state that partly "
         "runs, start what is missing. The demo world, 400 days of invented readings, loads once per state: in front "
         "after `ready`, with --detach before it returns; cut off, it goes on at the next `up`. "
-        "KAFKA_BOOTSTRAP and DATABASE_URL use servers that run elsewhere.",
+        "KAFKA_BOOTSTRAP, DATABASE_URL and SCHEMA_REGISTRY_URL use servers that run elsewhere.",
     )
     own.add_argument("--empty", action="store_true", help="without the demo world")
     own.add_argument("--detach", action="store_true", help="return when everything is ready, and leave it running")
