@@ -53,8 +53,10 @@ async def consume(
     A member that stands still for half of the progress's limit, while neither broker nor database is seen to fail, is
     ended and followed by another one with new connections. What that does not mend, /livez shows at the limit.
 
+    Where a human has to look (records are missing from the log, or a bad one may not be passed over) the partition
+    halts: /readyz and a metric say so, the others go on, and every minute it is tried again.
+
     Raises:
-        ProjectionStopped: a human has to look; records are missing from the log, or a bad one may not be passed over.
         Exception: a fault of the projection itself.
     """
     watched = progress or Progress()

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from eventlog.envelope import Headers, Record
+from eventlog.halt import Coordinates
 from eventlog.reason import Reason, Rule
 from eventlog.tables import dead_letter
 
@@ -98,6 +99,30 @@ def to_headers(stored: list[list[str]]) -> Headers:
 def is_parked() -> ColumnElement[bool]:
     """Whether a row is parked still: neither replayed nor discarded."""
     return dead_letter.c.replayed_at.is_(None) & dead_letter.c.discarded_at.is_(None)
+
+
+def give_up(tx: Connection, projection: str, place: Coordinates, words: str) -> None:
+    """Note that the parked record is given up, and why; it is kept."""
+    tx.execute(
+        update(dead_letter).where(is_at(projection, place)).values(discarded_at=func.now(), discard_reason=words)
+    )
+
+
+def is_given_up(tx: Connection, projection: str, place: Coordinates) -> bool:
+    """Whether the record was given up."""
+    found = select(dead_letter.c.discarded_at).where(is_at(projection, place), dead_letter.c.discarded_at.is_not(None))
+    return tx.execute(found).first() is not None
+
+
+def is_at(projection: str, place: Coordinates) -> ColumnElement[bool]:
+    """Whether a row is the record at `place`, as `projection` parked it."""
+    letter = dead_letter.c
+    return and_(
+        letter.projection == projection,
+        letter.topic == place.topic,
+        letter.partition == place.partition,
+        letter.record_offset == place.offset,
+    )
 
 
 def count_parked(tx: Connection, projection: str) -> int:

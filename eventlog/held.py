@@ -46,4 +46,6 @@ class Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
     def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         self._held.clear()
         self._progress.unclaimed_count = len(assigned)
+        mine = {tp.partition for tp in assigned}
+        self._progress.halts = {each: halt for each, halt in self._progress.halts.items() if each in mine}
         self._progress.is_joined = True

@@ -22,10 +22,13 @@ from eventlog import metrics
 from eventlog.checkpoint import Fenced
 from eventlog.database import is_outage
 from eventlog.envelope import Record
+from eventlog.halt import Coordinates, Halt, ProjectionStopped
 from eventlog.held import Held, Rebalance
 from eventlog.hints import Hints
 from eventlog.progress import Progress, count_applied
-from eventlog.projection import Projection, ProjectionStopped, Run
+from eventlog.projection import Projection, Run
+from eventlog.reason import Reason, Rule
+from eventlog.tracing import apply_run
 
 _POLL_SECONDS: Final = 0.5
 _CLAIMING_SECONDS: Final = 5.0
@@ -40,7 +43,7 @@ _T = TypeVar("_T")
 
 
 class Member:
-    """Lives once: until it is cancelled, the broker fails, or the projection has to stop."""
+    """Lives once: until it is cancelled, the broker fails, or the projection is at fault."""
 
     def __init__(
         self,
@@ -68,7 +71,7 @@ class Member:
 
         Raises:
             KafkaError: the broker, or our place in the group; begin again with another member.
-            ProjectionStopped: a human has to look.
+            Exception: a fault of the projection itself.
         """
         self._consumer = consumer
         self._hints = Hints(consumer, projection=self._projection.name, topic=self._projection.topic)
@@ -120,9 +123,8 @@ class Member:
             except Exception as error:
                 self._wait_out(tp, error)
                 continue
-            if (
-                self._progress.is_joined and tp in self._unclaimed()
-            ):  # from here on no await: assigned, sought and held are one moment
+            # From here on no await: assigned, sought and held are one moment.
+            if self._progress.is_joined and tp in self._unclaimed():
                 self._consumer.seek(tp, claim.next_offset)
                 self._held[tp] = Held(claim, claim.next_offset)
                 await self._demand_position(tp)
@@ -134,7 +136,7 @@ class Member:
     async def _demand_position(self, tp: TopicPartition) -> None:
         position, held = await self._consumer.position(tp), self._held.get(tp)
         if held is not None and position != held.fetched_offset:
-            raise self._stopped(tp, held.fetched_offset, f"the consumer went to {position} instead")
+            raise RuntimeError(f"{self._labels[0]} went to {position} instead of {held.fetched_offset} in {tp}")
 
     async def _fetch(self) -> dict[TopicPartition, tuple[Held, Sequence[Record]]]:
         """Return what came for partitions we hold and have time for, each run contiguous with the one before it."""
@@ -164,20 +166,25 @@ class Member:
         if len(run) < len(records):
             self._consumer.seek(tp, held.fetched_offset)
         if held.hole_count > _HOLE_LIMIT:
-            raise self._stopped(tp, held.fetched_offset, "the broker does not deliver this offset")
+            self._halt_without(tp, held, "the broker does not deliver this offset")
+            return ()
         return run
 
     def _demand_known(self, error: OffsetOutOfRangeError) -> None:
         for tp, offset in error.args[0].items():
             held = self._held.get(tp)
             if held is not None and held.fetched_offset == offset:
-                raise self._stopped(tp, offset, "the log does not hold this offset (any more)")
+                self._halt_without(tp, held, "the log does not hold this offset (any more)")
 
-    def _stopped(self, tp: TopicPartition, offset: int, reason: str) -> ProjectionStopped:
-        where = f"{tp.topic}/{tp.partition}, offset {offset}"
-        return ProjectionStopped(
-            f"{self._projection.name} stops at {where}: {reason}; restore the topic, or rebuild the projection"
-        )
+    def _halt_without(self, tp: TopicPartition, held: Held, words: str) -> None:
+        self._forget(tp, held)
+        place = Coordinates(tp.topic, tp.partition, held.fetched_offset)
+        self._halt(tp, Halt(self._projection.name, place, Reason(Rule.MISSING_FROM_LOG, words)))
+
+    def _halt(self, tp: TopicPartition, halt: Halt) -> None:
+        """Leave `tp` alone for a minute; the others go on."""
+        self._progress.note_halt(halt)
+        self._not_before[tp] = time.monotonic() + self._progress.recheck_seconds
 
     async def _apply(self, tp: TopicPartition, held: Held, records: Sequence[Record]) -> None:
         """Apply one run when the one before it is done, unless the claim was lost meanwhile."""
@@ -193,7 +200,7 @@ class Member:
         run = Run(topic=tp.topic, partition=tp.partition, first_offset=first, next_offset=after, records=records)
         try:
             with metrics.RUN_SECONDS.labels(*self._labels).time():
-                applied = await self._in_thread(self._projection.apply, held.claim, run)
+                applied = await self._in_thread(apply_run, self._projection, held.claim, run)
         except Exception as error:  # an unknown outcome included: the database is asked again
             self._forget(tp, held)
             self._wait_out(tp, error)
@@ -201,6 +208,7 @@ class Member:
         held.claim = replace(held.claim, next_offset=after)
         self._hints.note(tp, after)
         self._progress.standstill.note_commit()
+        self._progress.end_halt(tp.partition)
         count_applied(self._projection, applied, records[-1].timestamp)
 
     def _forget(self, tp: TopicPartition, held: Held) -> None:
@@ -221,6 +229,9 @@ class Member:
             _log.info("fenced: %s", error)
             self._not_before[tp] = time.monotonic() + random.uniform(1.0, 2.0)  # noqa: S311 - spreads members
             return
+        if isinstance(error, ProjectionStopped):
+            self._halt(tp, error.halt)
+            return
         if not is_outage(error):
             raise error
         metrics.RUNS.labels(*self._labels, "failed").inc()
@@ -232,7 +243,7 @@ class Member:
         held = self._held.items()
         self._progress.note_reading(
             self._projection,
-            unclaimed_count=len(self._unclaimed()),
+            unclaimed_count=len({tp.partition for tp in self._unclaimed()} - self._progress.halts.keys()),
             ends={tp.partition: self._consumer.highwater(tp) for tp, _ in held},
             nexts={tp.partition: each.claim.next_offset for tp, each in held},
         )

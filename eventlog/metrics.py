@@ -14,6 +14,8 @@ from prometheus_client import Counter, Gauge, Histogram
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from eventlog.tracing import name_request
+
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _QUIET: Final = frozenset({"/livez", "/readyz", "/metrics", "/projections"})
@@ -73,6 +75,12 @@ HINT_FAILURES: Final = Counter(
     "late; a rise elsewhere than at rebalances means that Kafka is away.",
     ["projection", "topic"],
 )
+HALTED: Final = Gauge(
+    "projection_halted_partitions",
+    "Partitions in which the projection may not pass over a record, by the member that reads them. Above zero a human "
+    "has to look; /readyz names the record, and what decides about permissions soon lets nothing out.",
+    ["projection", "topic"],
+)
 TRANSACTION_SECONDS: Final = Histogram(
     "database_transaction_seconds",
     "Seconds from the begin of a database transaction to its end. A rise means a slow database, or waiting for locks.",
@@ -123,8 +131,8 @@ def transaction_timer() -> Callable[[], None]:
 
 
 class MetricsMiddleware:
-    """Counts, times and logs each HTTP request by its route template, so that no identifier gets out. Once per request,
-    however often it is wrapped around an application."""
+    """Counts, times, logs and names each HTTP request by its route template, so that no identifier gets out. Once per
+    request, however often it is wrapped around an application."""
 
     def __init__(self, app: ASGIApp, *, service: str) -> None:
         self._app = app
@@ -154,6 +162,7 @@ class MetricsMiddleware:
         route = _template(scope)
         HTTP_REQUESTS.labels(self._service, route, method, str(status)).inc()
         HTTP_SECONDS.labels(self._service, route, method).observe(seconds)
+        name_request(method, route, status)
         level = logging.DEBUG if route in _QUIET else logging.INFO
         facts = {"method": method, "route": route, "status": status, "duration_ms": round(seconds * 1000, 1)}
         self._log.log(level, "%s %s %d", method, route, status, extra={"facts": facts})

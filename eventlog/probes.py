@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from eventlog import checkpoint, dead_letter
+from eventlog.halt import Halt
 from eventlog.progress import Progress
 from eventlog.projection import Projection
 
@@ -30,6 +31,7 @@ class ProjectionStatus:
     lag: int | None
     parked: int
     checkpoints: dict[int, int]
+    halts: tuple[Halt, ...] = ()
 
 
 def projection_status(engine: Engine, projection: Projection, progress: Progress) -> ProjectionStatus:
@@ -43,6 +45,7 @@ def projection_status(engine: Engine, projection: Projection, progress: Progress
         lag=progress.lag_behind(checkpoints),
         parked=parked,
         checkpoints=checkpoints,
+        halts=tuple(halt for _, halt in sorted(progress.halts.items())),
     )
 
 
@@ -58,7 +61,7 @@ def unready_database(engine: Engine) -> list[str]:
 
 def unready_projections(progresses: Sequence[Progress]) -> list[str]:
     """Return why a consumer of this process cannot work now, or does not; empty when all can."""
-    reasons = []
+    reasons = [str(halt) for progress in progresses for _, halt in sorted(progress.halts.items())]
     for progress in progresses:
         still_seconds = progress.standstill.seconds
         if not progress.is_joined:
@@ -136,4 +139,7 @@ def _as_json(status: ProjectionStatus) -> dict[str, object]:
         "lag": status.lag,
         "parked": status.parked,
         "checkpoints": {str(partition): offset for partition, offset in status.checkpoints.items()},
+        "halts": [
+            {"at": str(each.place), "rule": each.reason.rule, "reason": each.reason.text} for each in status.halts
+        ],
     }

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
-from sqlalchemy import Connection, Engine, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Connection, Engine
 
-from eventlog import checkpoint, dead_letter
+from eventlog import checkpoint, dead_letter, park_limit
 from eventlog.checkpoint import Claim
 from eventlog.codec import Undecodable
 from eventlog.dead_letter import Unusable
 from eventlog.envelope import Envelope, Record, from_record
+from eventlog.halt import Coordinates, ProjectionStopped
+from eventlog.passed_over import NOTHING, PassedOver
 from eventlog.reason import Reason, Rule
-from eventlog.tables import stream_position
+from eventlog.streams import Streams, read_streams, write_streams
 from eventlog.topics import partition_of
+from eventlog.tracing import applying
 
 _VERSION_DIGITS: Final = 10  # fewer of them fit into the column
+_APPLIED: Final = "applied"
+_REDELIVERED: Final = "redelivered"
 _BEHIND: Final = Reason(Rule.BEHIND_PARKED, "an earlier event of its stream is parked")
 
 
@@ -66,10 +70,6 @@ class Projection(Protocol):
         """
 
 
-class ProjectionStopped(RuntimeError):
-    """The projection may not go on by itself: a human has to look. The message says at what."""
-
-
 Project = Callable[[Connection, Envelope], None]
 
 
@@ -78,8 +78,9 @@ class EventProjection:
     """A projection that takes events one by one: `project(tx, envelope)` writes the rows of one event.
 
     A bad event (undecodable, on the wrong partition, or `project` raises `Unusable`) parks the rest of its stream
-    behind it; with `halts` (whatever decides about permissions) it stops the projection instead. Events sent twice are
-    ignored; a gap in a stream stops the projection. `partition_count` is the topic's, to see records on a wrong one.
+    behind it; with `halts` (whatever decides about permissions) it stops the projection instead, unless it is foreign
+    and named in `passed_over`. Events sent twice are ignored; a gap in a stream stops the projection, and so does the
+    bad event after `park_limit` others in a row. `partition_count` is the topic's, to see records on a wrong one.
     """
 
     name: str
@@ -88,6 +89,8 @@ class EventProjection:
     project: Project
     halts: bool = False
     partition_count: int | None = None
+    park_limit: int = 100
+    passed_over: PassedOver = NOTHING
 
     def claim(self, partition: int, owner: str) -> Claim:
         return checkpoint.claim_evicting(
@@ -95,6 +98,20 @@ class EventProjection:
         )
 
     def apply(self, claim: Claim, run: Run) -> Applied:
+        """As `Projection.apply`. Where it has to stop, everything before the record it stops at is applied.
+
+        Raises:
+            ProjectionStopped: a gap in a stream, a bad event where the projection halts, or too many in a row.
+        """
+        try:
+            return self._apply(claim, run)
+        except ProjectionStopped as stopped:
+            before = [record for record in run.records if record.offset < stopped.place.offset]
+            if before:
+                self._apply(claim, replace(run, next_offset=stopped.place.offset, records=before))
+            raise
+
+    def _apply(self, claim: Claim, run: Run) -> Applied:
         bad: dict[int, Reason] = {}
         while True:
             try:
@@ -111,56 +128,49 @@ class _BadEvent(Exception):
         self.offset, self.reason = offset, reason
 
 
-@dataclass(slots=True)
-class Streams:
-    """What is known of the streams of a run: the highest version seen of each, and which have a parked event."""
-
-    seen: dict[str, int]
-    parked: set[str]
-    changed: dict[str, int] = field(default_factory=dict)
-
-
 def apply_records(
     tx: Connection, projection: EventProjection, records: Sequence[Record], bad: dict[int, Reason] | None = None
 ) -> Applied:
     """Apply `records` in order, in the transaction of their checkpoint. Those in `bad` (offset to reason) are unusable.
 
     Raises:
-        ProjectionStopped: a gap in a stream, or a bad event where the projection halts.
+        ProjectionStopped: as `EventProjection.apply`.
     """
     streams = read_streams(tx, projection.name, {_stream_id(each) for each in records} - {""})
-    outcomes = Counter(
-        _apply_one(tx, projection, record, streams, (bad or {}).get(record.offset)) for record in records
-    )
+    outcomes = [_apply_one(tx, projection, record, streams, (bad or {}).get(record.offset)) for record in records]
     write_streams(tx, projection.name, streams.changed)
+    parked = {record.offset: each for record, each in zip(records, outcomes, strict=True) if isinstance(each, Reason)}
+    if not projection.halts:
+        park_limit.demand(tx, projection.name, records, parked, projection.park_limit)
     return Applied(
-        applied_count=outcomes.pop("applied", 0),
-        redelivered_count=outcomes.pop("redelivered", 0),
-        parked={Rule(name): count for name, count in outcomes.items()},
+        applied_count=outcomes.count(_APPLIED),
+        redelivered_count=outcomes.count(_REDELIVERED),
+        parked=Counter(reason.rule for reason in parked.values()),
     )
 
 
 def _apply_one(
     tx: Connection, projection: EventProjection, record: Record, streams: Streams, reason: Reason | None
-) -> str:
-    """Return what became of it: "applied", "redelivered", or the rule it was parked by."""
+) -> str | Reason:
+    """Return what became of it: applied, redelivered, or the reason why it was parked."""
     envelope = reason or _read(record, projection.partition_count)
     stream_id = _stream_id(record)
     if isinstance(envelope, Envelope):
         if envelope.stream_version <= streams.seen.get(stream_id, 0):
-            return "redelivered"
+            return _REDELIVERED
         if stream_id in streams.parked:
             envelope = _BEHIND
     if isinstance(envelope, Reason):
-        _park(tx, projection, record, streams, envelope)
-        return envelope.rule
+        _put_aside(tx, projection, record, streams, envelope)
+        return envelope
     _demand_next(projection, envelope, streams.seen.get(stream_id, 0))
     try:
-        projection.project(tx, envelope)
+        with applying(projection.name, envelope):
+            projection.project(tx, envelope)
     except Unusable as error:
         raise _BadEvent(record.offset, error.reason) from error
-    streams.seen[stream_id] = streams.changed[stream_id] = envelope.stream_version
-    return "applied"
+    streams.move(stream_id, envelope.stream_version)
+    return _APPLIED
 
 
 def _read(record: Record, partition_count: int | None) -> Envelope | Reason:
@@ -176,60 +186,39 @@ def _read(record: Record, partition_count: int | None) -> Envelope | Reason:
     return envelope
 
 
-def _park(tx: Connection, projection: EventProjection, record: Record, streams: Streams, reason: Reason) -> None:
+def _put_aside(tx: Connection, projection: EventProjection, record: Record, streams: Streams, reason: Reason) -> None:
+    """Park the record, with its stream where it names one; or stop where that is not allowed."""
+    stream_id, version = _stream_id(record), _version(record)
+    is_next = version is not None and version > streams.seen.get(stream_id, 0)
+    if projection.halts and (is_next or not projection.passed_over.holds(record)):
+        raise ProjectionStopped(projection.name, _place(record), reason)
+    dead_letter.park(tx, projection.name, record, reason, stream_id=stream_id or None, stream_version=version)
     if projection.halts:
-        where = f"{record.topic}/{record.partition} at offset {record.offset}"
-        raise ProjectionStopped(f"{projection.name} halts at {where}: {reason}")
-    stream_id = _stream_id(record)
-    version = dict(record.headers).get("stream_version", b"").decode("latin-1")
-    dead_letter.park(
-        tx,
-        projection.name,
-        record,
-        reason,
-        stream_id=stream_id or None,
-        stream_version=int(version) if version.isdecimal() and len(version) < _VERSION_DIGITS else None,
-    )
-    streams.parked.add(stream_id)
+        dead_letter.give_up(tx, projection.name, _place(record), "passed over, as the settings say")
+    elif dead_letter.is_given_up(tx, projection.name, _place(record)):  # in an earlier life of the projection
+        streams.move(stream_id, max(version or 0, streams.seen.get(stream_id, 0)))
+    else:
+        streams.parked.add(stream_id)
 
 
 def _demand_next(projection: EventProjection, envelope: Envelope, seen: int) -> None:
     if envelope.stream_version > seen + 1:
-        where = f"{envelope.topic}/{envelope.partition} at offset {envelope.offset}"
-        raise ProjectionStopped(
-            f"{projection.name} stops at {where}: a stream goes from version {seen} to {envelope.stream_version}"
-        )
+        words = f"a stream goes from version {seen} to {envelope.stream_version}"
+        place = Coordinates(envelope.topic, envelope.partition, envelope.offset)
+        raise ProjectionStopped(projection.name, place, Reason(Rule.VERSION_GAP, words))
+
+
+def _place(record: Record) -> Coordinates:
+    return Coordinates(record.topic, record.partition, record.offset)
+
+
+def _version(record: Record) -> int | None:
+    """Return the version in the stream that the headers name, None where they name none that could be."""
+    text = dict(record.headers).get("stream_version", b"").decode("latin-1")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < _VERSION_DIGITS else None
 
 
 def _stream_id(record: Record) -> str:
     """Return the stream that the headers name, "" for none. Without one an event cannot hold up the rest of its stream,
     but then the next version of it is a gap. PostgreSQL keeps no NUL."""
     return dict(record.headers).get("ce_subject", b"").decode("utf-8", "replace").replace("\0", "\ufffd")
-
-
-def read_streams(tx: Connection, name: str, stream_ids: set[str]) -> Streams:
-    place = stream_position.c
-    rows = tx.execute(
-        select(place.stream_id, place.stream_version).where(place.projection == name, place.stream_id.in_(stream_ids))
-    )
-    return Streams(
-        seen={row.stream_id: row.stream_version for row in rows},
-        parked=dead_letter.parked_streams(tx, name, stream_ids),
-    )
-
-
-def write_streams(tx: Connection, name: str, changed: dict[str, int]) -> None:
-    if not changed:
-        return
-    rows = insert(stream_position).values(
-        [
-            {"projection": name, "stream_id": stream_id, "stream_version": version}
-            for stream_id, version in sorted(changed.items())
-        ]
-    )
-    tx.execute(
-        rows.on_conflict_do_update(
-            index_elements=[stream_position.c.projection, stream_position.c.stream_id],
-            set_={"stream_version": rows.excluded.stream_version},
-        )
-    )

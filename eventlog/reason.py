@@ -20,6 +20,8 @@ class Rule(StrEnum):
     VERSION_GAP = "version_gap"
     BEHIND_PARKED = "behind_parked"
     UNUSABLE = "unusable"
+    PARK_LIMIT = "park_limit"
+    MISSING_FROM_LOG = "missing_from_log"
     # readings
     NO_VALUE = "no_value"
     NOT_A_READING = "not_a_reading"

@@ -13,7 +13,8 @@ from eventlog import dead_letter
 from eventlog.codec import Undecodable
 from eventlog.dead_letter import Unusable
 from eventlog.envelope import Headers, from_record
-from eventlog.projection import EventProjection, read_streams, write_streams
+from eventlog.projection import EventProjection
+from eventlog.streams import read_streams, write_streams
 from eventlog.tables import checkpoint
 from eventlog.tables import dead_letter as letters
 

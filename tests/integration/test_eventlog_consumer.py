@@ -13,15 +13,19 @@ import psycopg
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from prometheus_client import REGISTRY
 from sqlalchemy import BigInteger, Column, Engine, Integer, MetaData, Table, insert, select
 
 from eventlog import checkpoint
 from eventlog.checkpoint import Claim
 from eventlog.consumer import Progress, consume
 from eventlog.database import create_engine, create_tables
+from eventlog.halt import Coordinates, Halt, ProjectionStopped
 from eventlog.kafka import KafkaAccess
-from eventlog.probes import projection_status
-from eventlog.projection import Applied, ProjectionStopped, Run
+from eventlog.probes import projection_status, stalled_projections, unready_projections
+from eventlog.projection import Applied, Run
+from eventlog.reason import Reason, Rule
+from eventlog.tables import checkpoint as checkpoint_table
 from tests.topics import make_topic, new_name, send, until
 
 pytestmark = pytest.mark.integration
@@ -188,17 +192,18 @@ async def test_a_fault_of_the_projection_ends_it(engine: Engine, kafka_bootstrap
         )
 
 
-async def test_offsets_that_are_gone_stop_the_projection(engine: Engine, kafka_bootstrap: str) -> None:
+async def test_offsets_that_are_gone_halt_their_partition(engine: Engine, kafka_bootstrap: str) -> None:
     topic = await make_topic(kafka_bootstrap, 1)
     await send(kafka_bootstrap, topic, values(10))
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap)
     await admin.start()
     await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(before_offset=5)})
     await admin.close()
-    with pytest.raises(ProjectionStopped, match=f"{topic}/0, offset 0: the log does not hold this offset"):
-        await asyncio.wait_for(
-            consume(Offsets(engine, topic), service="test", kafka=KafkaAccess(kafka_bootstrap), replica="0"), 60
-        )
+    progress = Progress()
+    async with consuming(Offsets(engine, topic), kafka_bootstrap, progress):
+        await until(lambda: bool(progress.halts))
+    words = "the log does not hold this offset (any more)"
+    assert progress.halts == {0: Halt("offsets", Coordinates(topic, 0, 0), Reason(Rule.MISSING_FROM_LOG, words))}
     assert not counts(engine)
 
 
@@ -208,8 +213,59 @@ async def test_a_hole_in_the_log_is_not_stepped_over(engine: Engine, kafka_boots
         for value in values(2):
             async with producer.transaction():  # its end takes an offset of its own: the hole
                 await producer.send_and_wait(topic, value, partition=0)
-    with pytest.raises(ProjectionStopped, match=f"{topic}/0, offset 1: the broker does not deliver this offset"):
-        await asyncio.wait_for(
-            consume(Offsets(engine, topic), service="test", kafka=KafkaAccess(kafka_bootstrap), replica="0"), 60
-        )
+    progress = Progress()
+    async with consuming(Offsets(engine, topic), kafka_bootstrap, progress):
+        await until(lambda: bool(progress.halts))
+    words = "the broker does not deliver this offset"
+    assert progress.halts == {0: Halt("offsets", Coordinates(topic, 0, 1), Reason(Rule.MISSING_FROM_LOG, words))}
     assert counts(engine) == {(0, 0): 1}
+
+
+@dataclass
+class Choosy(Offsets):
+    """Stops at offset 3 of partition 1, as long as it is told to."""
+
+    stops: bool = True
+
+    def apply(self, claim: Claim, run: Run) -> Applied:
+        if self.stops and run.partition == 1 and run.first_offset <= 3 < run.next_offset:
+            reason = Reason(Rule.UNUSABLE, "not this one")
+            raise ProjectionStopped(self.name, Coordinates(self.topic, 1, 3), reason)
+        return super().apply(claim, run)
+
+
+async def test_a_halt_stops_one_partition_and_no_process_is_told_once_and_ends_by_itself_when_mended(
+    engine: Engine, kafka_bootstrap: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    topic = await make_topic(kafka_bootstrap, 2)
+    await send(kafka_bootstrap, topic, values(20))
+    progress, projection = Progress(recheck_seconds=0.2, stall_limit_seconds=1.0), Choosy(engine, topic)
+    async with consuming(projection, kafka_bootstrap, progress, max_run_records=2):
+        await until(lambda: bool(progress.halts) and has(engine, 12))
+        claims = epoch(engine, topic)
+        await until(lambda: epoch(engine, topic) > claims + 5)  # tried again, for longer than a standstill may last
+        assert unready_projections([progress]) == [f"offsets halts at {topic}/1/3: not this one"]
+        assert stalled_projections([progress]) == []
+        assert progress.lag is None
+        assert REGISTRY.get_sample_value(*halted_gauge(topic)) == 1
+        status = await asyncio.to_thread(projection_status, engine, projection, progress)
+        assert (status.checkpoints, status.halts) == ({0: 10, 1: 2}, tuple(progress.halts.values()))
+        projection.stops = False
+        await until(lambda: has(engine, 20) and progress.lag == 0)
+        await until(lambda: REGISTRY.get_sample_value(*halted_gauge(topic)) == 0)
+        assert unready_projections([progress]) == []
+    told = [each for each in caplog.records if each.levelname == "CRITICAL"]
+    assert [each.getMessage().partition(";")[0] for each in told] == [f"offsets halts at {topic}/1/3: not this one"]
+    assert set(counts(engine).values()) == {1}
+
+
+def epoch(engine: Engine, topic: str) -> int:
+    """How often partition 1 was claimed."""
+    with engine.begin() as tx:
+        place = checkpoint_table.c
+        found = tx.scalar(select(place.epoch).where(place.topic == topic, place.partition == 1))
+        return int(found or 0)
+
+
+def halted_gauge(topic: str) -> tuple[str, dict[str, str]]:
+    return "projection_halted_partitions", {"projection": "offsets", "topic": topic}

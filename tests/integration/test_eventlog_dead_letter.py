@@ -18,7 +18,8 @@ from eventlog.database import create_engine, create_tables, libpq_uri
 from eventlog.dead_letter import Unusable
 from eventlog.envelope import Envelope, Headers, to_headers
 from eventlog.events import AccessPointRegistered
-from eventlog.projection import Applied, EventProjection, ProjectionStopped, Run
+from eventlog.halt import ProjectionStopped
+from eventlog.projection import Applied, EventProjection, Run
 from eventlog.reason import Reason, Rule
 from eventlog.replay import Replayed, replay_stream
 from eventlog.tables import dead_letter as letters
@@ -247,11 +248,14 @@ def test_damaged_values_and_foreign_partitions_are_parked(engine: Engine, projec
     ]
 
 
-def test_what_decides_about_permissions_halts_at_a_bad_event(points: EventProjection, engine: Engine) -> None:
+def test_what_decides_about_permissions_applies_up_to_a_bad_event_and_halts_there(
+    points: EventProjection, engine: Engine
+) -> None:
     strict = replace(points, halts=True)
-    with pytest.raises(ProjectionStopped, match="halts at register-events/3 at offset 1: a forbidden day"):
-        apply(strict, delivered(0, 1, day=1), delivered(1, 2, day=2))
-    assert days(engine) == []
+    with pytest.raises(ProjectionStopped, match="points halts at register-events/3/1: a forbidden day"):
+        apply(strict, delivered(0, 1, day=1), delivered(1, 2, day=2), delivered(2, 1, day=1, ean=OTHER))
+    assert days(engine) == [(HOUSE, date(2026, 1, 1))]
+    assert points.claim(3, "test").next_offset == 1
     assert parked(engine) == []
 
 
@@ -265,7 +269,7 @@ def test_events_sent_twice_count_once(points: EventProjection, engine: Engine) -
 def test_a_gap_in_a_stream_stops_the_projection(points: EventProjection, engine: Engine) -> None:
     with pytest.raises(ProjectionStopped, match="goes from version 1 to 3"):
         apply(points, delivered(0, 1, day=1), delivered(1, 3, day=3))
-    assert days(engine) == []
+    assert days(engine) == [(HOUSE, date(2026, 1, 1))]
 
 
 def test_a_fault_of_the_projector_is_not_parked(engine: Engine) -> None:

@@ -31,7 +31,8 @@ from eventlog.events import (
     NetUserMovedOut,
     SubHeadPointAdded,
 )
-from eventlog.projection import EventProjection, ProjectionStopped, Run
+from eventlog.halt import ProjectionStopped
+from eventlog.projection import EventProjection, Run
 from eventlog.topics import partition_of
 from market.channel import Energy
 from market.ean import Ean
