@@ -1,91 +1,69 @@
-"""The drill's Kafka: brokers that can be killed one by one, and its topics."""
+"""The drill's Kafka: brokers that are killed one by one, and its topics."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Final
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from stack.child import Child
-from stack.kafka import KafkaServer
-from stack.ports import free_ports
-from stack.readiness import wait_until_ready
+from stack.kafka_cluster import KafkaCluster
 
-_READY_SECONDS: Final = 90
-
-
-def _say_nothing(_line: str) -> None:
-    pass
+_POLL_SECONDS = 0.2
 
 
 @dataclass
 class Brokers:
-    """`count` brokers of one cluster; a topic has as many replicas, and all but one of them have to be in sync."""
+    """A cluster; a topic has a replica on every broker, and all but one of them have to be in sync for a write."""
 
-    folder: Path
-    count: int
-    servers: list[KafkaServer] = field(default_factory=list)
-    children: list[Child] = field(default_factory=list)
+    cluster: KafkaCluster
     topics: Sequence[str] = ()
-
-    def __post_init__(self) -> None:
-        port, controller_port = free_ports(2)
-        log = self.folder / "kafka.log"
-        self.servers = [KafkaServer(folder=self.folder / "kafka", port=port, controller_port=controller_port, log=log)]
 
     @property
     def bootstrap(self) -> str:
-        return ",".join(each.bootstrap for each in self.servers)
+        return self.cluster.bootstrap
 
     async def start(self, topics: Sequence[str], partitions: int) -> None:
         """Start them all and make the topics."""
-        self.topics = topics
-        self.children = [each.start(_say_nothing) for each in self.servers]
-        for number in range(len(self.servers)):
-            self.wait(number)
-        replicas = len(self.servers)
+        self.cluster.start(_say_nothing)
+        self.topics, replicas = topics, len(self.cluster.broker_ids)
         settings = {"message.timestamp.type": "LogAppendTime", "min.insync.replicas": str(max(replicas - 1, 1))}
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
-        await admin.start()
-        try:
+        async with self._admin() as admin:
             new = [NewTopic(each, partitions, replicas, topic_configs=settings) for each in topics]
             await admin.create_topics(new)
-            while not set(topics) <= set(await admin.list_topics()):
-                await asyncio.sleep(0.1)
-        finally:
-            await admin.close()
+        await self.when_in_sync()
 
-    def wait(self, number: int) -> None:
-        """Wait until one of them answers."""
-        wait_until_ready(self.children[number], self.servers[number].is_ready, timeout_seconds=_READY_SECONDS)
+    async def kill(self, number: int) -> None:
+        """SIGKILL one, when every replica of every partition is in sync: no other one is missed then."""
+        await self.when_in_sync()
+        self.cluster.kill(number)
 
-    def kill(self, number: int) -> None:
-        """SIGKILL one."""
-        self.children[number].stop(grace_seconds=0)
-
-    def start_again(self, number: int) -> None:
-        """Start one that was killed; it is back some seconds later."""
-        self.children[number] = self.servers[number].start(_say_nothing)
-
-    def stop(self) -> None:
-        """End them all at once."""
-        for child in self.children:
-            child.stop(grace_seconds=0)
+    async def start_again(self, number: int) -> None:
+        """Start one that was killed, and wait until it answers."""
+        self.cluster.start_again(number, _say_nothing)
+        await asyncio.to_thread(self.cluster.wait, number)
 
     async def when_in_sync(self) -> None:
-        """Wait until every replica of every partition is in sync: another broker may go now."""
+        """Wait until every replica of every partition is in sync."""
+        async with self._admin() as admin:
+            while not all(self._is_in_sync(each) for each in await admin.describe_topics(list(self.topics))):
+                await asyncio.sleep(_POLL_SECONDS)
+
+    def _is_in_sync(self, topic: dict[str, list[dict[str, list[int]]]]) -> bool:
+        partitions, replicas = topic["partitions"], len(self.cluster.broker_ids)
+        return bool(partitions) and all(len(each["isr"]) == replicas for each in partitions)
+
+    @asynccontextmanager
+    async def _admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
         await admin.start()
         try:
-            while not all(
-                len(partition["isr"]) == len(self.servers)
-                for topic in await admin.describe_topics(list(self.topics))
-                for partition in topic["partitions"]
-            ):
-                await asyncio.sleep(0.2)
+            yield admin
         finally:
             await admin.close()
+
+
+def _say_nothing(_line: str) -> None:
+    pass

@@ -116,13 +116,11 @@ async def set_clock_back(world: World, chance: random.Random) -> str:
 
 
 async def kill_broker(world: World, chance: random.Random) -> str:
-    number = chance.randrange(len(world.brokers.servers))
-    await world.brokers.when_in_sync()
-    world.brokers.kill(number)
+    number = chance.choice(world.brokers.cluster.broker_ids)
+    await world.brokers.kill(number)
     await asyncio.sleep(chance.uniform(2.0, 6.0))
-    world.brokers.start_again(number)
-    await asyncio.to_thread(world.brokers.wait, number)
-    return f"broker {number + 1} killed"
+    await world.brokers.start_again(number)
+    return f"broker {number} killed"
 
 
 async def kill_database(world: World, chance: random.Random) -> str:

@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from eventlog.database import create_engine, create_tables
 from services.metering import tables as metering_tables
 from stack.child import Child
+from stack.kafka_cluster import KafkaCluster
 from stack.ports import free_ports
 from stack.postgres import PostgresServer
 from stack.readiness import wait_until_ready
@@ -88,7 +89,7 @@ class World:
             engine.dispose()
         if self.database.child is not None:
             self.database.child.stop(with_signal=signal.SIGQUIT, grace_seconds=2)
-        self.brokers.stop()
+        self.brokers.cluster.stop()
         self.database.volume.close()
 
 
@@ -103,7 +104,7 @@ async def start_world(plan: Plan, folder: Path) -> World:
         log=folder / "postgres.log",
         settings=_SETTINGS,
     )
-    world = World(plan, Brokers(folder, plan.broker_count), Database(server, volume))
+    world = World(plan, Brokers(KafkaCluster(folder, broker_count=plan.broker_count)), Database(server, volume))
     try:
         world.database.start()
         await world.brokers.start(tables.TOPICS, tables.PARTITIONS)
