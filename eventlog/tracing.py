@@ -31,11 +31,13 @@ _LINK_LIMIT: Final = 64
 _SERVER_ERROR: Final = 500
 _PROPAGATOR: Final = TraceContextTextMapPropagator()
 _random: Final = random.SystemRandom()
+_tracer: trace.Tracer | None = None
 
 
 def setup_tracing(service: str, endpoint: str) -> None:
     """Export the spans of this process to `endpoint`, the base address of an OTLP/HTTP receiver; nothing where it is
     empty. Sampling and limits are those of OpenTelemetry's own variables (OTEL_TRACES_SAMPLER and so on)."""
+    global _tracer  # a process has one, as it has one log
     if not endpoint:
         return
     # Imported only here: without an endpoint none of it is loaded, and no thread started.
@@ -47,12 +49,13 @@ def setup_tracing(service: str, endpoint: str) -> None:
     provider = TracerProvider(resource=Resource.create({SERVICE_NAME: service}))
     exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=5)
     provider.add_span_processor(BatchSpanProcessor(exporter))
-    trace.set_tracer_provider(provider)
+    # Not made known to the whole process: web frameworks would make spans of their own, which hold paths and queries.
+    _tracer = provider.get_tracer("kwartier")
 
 
 def is_tracing() -> bool:
     """Whether spans are made in this process."""
-    return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+    return _tracer is not None
 
 
 def current_traceparent() -> str | None:
@@ -78,13 +81,12 @@ def traced(
     exception went through, and the class of it; never its message.
     """
     context = _context_of(parent)
-    if not is_tracing():
+    if _tracer is None:
         found = trace.get_current_span(context).get_span_context()
         with trace.use_span(NonRecordingSpan(found if found.is_valid else _new_context())) as span:
             yield span
         return
-    tracer = trace.get_tracer("kwartier")
-    with tracer.start_as_current_span(
+    with _tracer.start_as_current_span(
         name,
         context=context,
         kind=kind,
