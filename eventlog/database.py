@@ -37,6 +37,7 @@ _CONNECTION: Final = {
 # Connection lost or refused; rolled back for another's sake; out of resources or locks; stopped or timed out by the
 # server; its disk or system failed. All of them may go away while we wait.
 _OUTAGE_CLASSES: Final = frozenset({"08", "40", "53", "55", "57", "58"})
+_OUTAGE_KINDS: Final = frozenset({"OperationalError", "InterfaceError"})  # without a state: nothing was answered
 _OUTAGE_STATES: Final = frozenset({"25006", "25P03", "25P04"})  # read-only after failover; idle or transaction timeout
 
 
@@ -128,4 +129,6 @@ def is_outage(error: BaseException) -> bool:
         return state in _OUTAGE_STATES or state[:2] in _OUTAGE_CLASSES
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
-    return type(cause).__name__ in {"OperationalError", "InterfaceError"}
+    return any(
+        kind.__name__ in _OUTAGE_KINDS for kind in type(cause).__mro__
+    )  # a connection's timeout has a kind below

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -129,6 +130,14 @@ def test_outages_pass_and_faults_do_not(engine: Engine, statement: str, passes: 
     with pytest.raises(DBAPIError) as failure:
         run()
     assert is_outage(failure.value) is passes
+
+
+def test_a_server_that_does_not_answer_in_time_is_an_outage() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = f"host=127.0.0.1 port={silent.getsockname()[1]} connect_timeout=2"
+        with pytest.raises(psycopg.errors.ConnectionTimeout) as failure:
+            psycopg.connect(place)
+    assert is_outage(failure.value)
 
 
 @pytest.mark.parametrize(
