@@ -12,6 +12,7 @@ import psycopg
 from stack.kafka import living_brokers
 from stack.part import answers
 from stack.state import State, read_json
+from stack.versions import FoundVersion, find_versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,16 @@ class ProjectionCondition:
 
 
 @dataclass(frozen=True, slots=True)
+class VersionCondition:
+    """A version beside the live projection, as block@2: `lag` and `parked` are records; `lag` is None while the live
+    one's is not known."""
+
+    name: str
+    lag: int | None
+    parked: int
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     """The whole platform. `is_started` once all of it was ready; `unpublished` are event rows no relay has sent, by
     process.
@@ -44,6 +55,7 @@ class Condition:
     projections: tuple[ProjectionCondition, ...]
     unpublished: dict[str, int]
     is_started: bool
+    versions: tuple[VersionCondition, ...] = ()
 
     @property
     def is_ready(self) -> bool:
@@ -58,6 +70,7 @@ class Condition:
                 {"name": each.name, "topic": each.topic, "lag": each.lag, "parked": each.parked}
                 for each in self.projections
             ],
+            "versions": [{"name": each.name, "lag": each.lag, "parked": each.parked} for each in self.versions],
             "unpublished": self.unpublished,
         }
 
@@ -68,7 +81,28 @@ def observe(state: State) -> Condition:
     endpoints = read_json(state.endpoints) or {}
     processes = tuple(ProcessCondition(each["name"], each["pid"], _is_ready(each, endpoints)) for each in entries)
     found = observe_projections(endpoints) if entries else ((), {})
-    return Condition(processes, *found, is_started=bool(endpoints))
+    versions = observe_versions(endpoints, found[0]) if entries else ()
+    return Condition(processes, *found, is_started=bool(endpoints), versions=versions)
+
+
+def observe_versions(
+    endpoints: dict[str, Any], projections: tuple[ProjectionCondition, ...] = ()
+) -> tuple[VersionCondition, ...]:
+    """Return the versions that lie beside `projections`; none where the database does not answer."""
+    if "database" not in endpoints:
+        return ()
+    try:
+        found = find_versions(endpoints["database"])
+    except psycopg.Error:
+        return ()
+    live = {each.name: each for each in projections}
+    return tuple(VersionCondition(each.name, _lag(each, live.get(each.projection)), each.parked) for each in found)
+
+
+def _lag(version: FoundVersion, live: ProjectionCondition | None) -> int | None:
+    if live is None or live.lag is None:
+        return None
+    return live.lag + sum(live.checkpoints.values()) - version.applied
 
 
 def observe_projections(endpoints: dict[str, Any]) -> tuple[tuple[ProjectionCondition, ...], dict[str, int]]:

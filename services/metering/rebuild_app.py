@@ -1,73 +1,50 @@
-"""Composition root of the rebuild: a process that makes the store again, compares, says so and ends."""
+"""What of metering can be made again: the quarter-hour store."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import sys
-import time
-from collections.abc import Callable
-from typing import Final, NoReturn
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
-from eventlog.database import create_engine, in_schema
-from eventlog.logs import setup_logging
-from eventlog.rebuild import RebuildStopped
-from eventlog.registered import use_schema_registry
-from eventlog.settings import read_settings
+from sqlalchemy import Engine
+
 from eventlog.topics import load_topics
-from services.metering import store
-from services.metering.projector import BlockProjection
-from services.metering.rebuild import Comparison, NoRoom, empty_store, rebuild
+from eventlog.versions import OwnTable, Rebuildable
+from services.metering import store, tables
+from services.metering.migration import create_store
+from services.metering.projector import MAX_RUN_RECORDS, BlockProjection
 from services.metering.settings import MeteringSettings
 
-_log: Final = logging.getLogger(__name__)
+
+def rebuildables(settings: MeteringSettings) -> Mapping[str, Rebuildable]:
+    """Return the projections of metering by name."""
+    count = load_topics(settings.topics_profile)[store.TOPIC].partitions
+    return {store.PROJECTION: block_store(count, park_limit=settings.max_parked_in_a_row)}
 
 
-def run_rebuild() -> NoReturn:
-    """Make the store again beside the live one, compare them, say so on stdout, and end with exit code 0 or 1."""
-    settings = read_settings(MeteringSettings)
-    use_schema_registry(settings.schema_registry)
-    setup_logging(settings.service)
-    try:
-        comparison = rebuild_beside(settings)
-    except (NoRoom, RebuildStopped) as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(1)
-    sys.stdout.write("".join(f"{line}\n" for line in comparison.lines()))
-    sys.exit(0 if comparison.is_identical else 1)
+def block_store(partition_count: int, *, topic: str = store.TOPIC, park_limit: int = 1_000) -> Rebuildable:
+    """Return the quarter-hour store as a projection that can be made again; it leaves no events in an outbox."""
 
-
-def rebuild_beside(settings: MeteringSettings, *, topic: str = store.TOPIC) -> Comparison:
-    """Return how the store compares with one made again from offset 0, which lies beside it meanwhile.
-
-    Raises:
-        NoRoom: there is no schema for it.
-        RebuildStopped: the log does not give what the live store once had from it.
-    """
-    url = settings.database_url.get_secret_value()
-    with empty_store(url, settings.rebuild_schema) as engine:
-        beside = BlockProjection(
+    @contextmanager
+    def lend(engine: Engine, url: str) -> Iterator[BlockProjection]:
+        projection = BlockProjection(
             engine=engine,
-            database_url=in_schema(url, settings.rebuild_schema),
-            partition_count=load_topics(settings.topics_profile)[store.TOPIC].partitions,
+            database_url=url,
+            partition_count=partition_count,
             publishes=False,
+            park_limit=park_limit,
             topic=topic,
         )
-        live = create_engine(url, application_name="metering-rebuild")
         try:
-            return asyncio.run(rebuild(live, beside, kafka=settings.kafka, note=_log_each_second()))
+            yield projection
         finally:
-            beside.close()
-            live.dispose()
+            projection.close()
 
-
-def _log_each_second() -> Callable[[str], None]:
-    logged_at = 0.0
-
-    def note(line: str) -> None:
-        nonlocal logged_at
-        if time.monotonic() - logged_at >= 1:
-            logged_at = time.monotonic()
-            _log.info("%s", line)
-
-    return note
+    return Rebuildable(
+        name=store.PROJECTION,
+        topic=topic,
+        partition_count=partition_count,
+        tables=tuple(OwnTable(each) for each in tables.metadata.sorted_tables),
+        create=create_store,
+        open=lend,
+        max_run_records=MAX_RUN_RECORDS,
+    )

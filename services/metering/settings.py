@@ -19,7 +19,8 @@ class MeteringSettings(Settings):
     `publish_seconds` is how long Kafka may take to acknowledge a body, `catch_up_seconds` how long `skip_unchanged`
     waits for the store, `ends_seconds` how long Kafka may take to say where the topic ends. `oldest_day`, `days_ahead`
     and `source_ahead_seconds` bound what is plausible. `max_block_days` bounds one answer of `GET /blocks`;
-    `settle_seconds` is how long its `changed_after` waits for the store. `rebuild_schema` is where a rebuild lies.
+    `settle_seconds` is how long its `changed_after` waits for the store. After `max_parked_in_a_row` bad records in a row
+    the store stops, since then it is not the records.
     """
 
     service: str = "metering"
@@ -38,4 +39,4 @@ class MeteringSettings(Settings):
     source_ahead_seconds: int = 86_400
     max_block_days: PositiveInt = 4_000
     settle_seconds: PositiveFloat = 2.0
-    rebuild_schema: str = "metering_rebuild"
+    max_parked_in_a_row: PositiveInt = 1_000

@@ -1,4 +1,4 @@
-"""`kwartier replay`: a projection made again from offset 0 beside the live one, and compared with it bit by bit."""
+"""`kwartier replay`: a projection made again beside the live one, compared with it bit by bit, put in its place."""
 
 from __future__ import annotations
 
@@ -7,25 +7,21 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import psycopg
-from psycopg import sql
-
+from eventlog.rebuild_command import add_wishes
+from eventlog.versions import NEWER, OLD, REBUILD
 from stack import child
-from stack.condition import observe_projections
 from stack.credentials import load_secrets
-from stack.jars import Report
 from stack.problem import Problem
 from stack.roles import url_of
 from stack.running import kafka_access, read_endpoints
-from stack.terminal import progress
+from stack.versions import OWNERS, POLICIES, rooms
 
-REPLAYABLE: Final = {"block": "metering"}
-"""The projections that can be replayed, and whose they are."""
+Show = Callable[[str, int, int], None]
 
 
 def add(subparsers: Any) -> argparse.ArgumentParser:
@@ -34,17 +30,19 @@ def add(subparsers: Any) -> argparse.ArgumentParser:
         "replay",
         help="rebuild a projection from offset 0 and compare it with the live one",
         description="Rebuild a projection beside the live one, from the first record of its topic to where the live "
-        "one stands now, and compare all rows bit by bit. Prints identical, or which partition differs (exit code 1). "
-        "The live one goes on meanwhile; what was rebuilt is removed afterwards.",
+        "one stands now, and compare all rows bit by bit. Prints identical, or what differs (exit code 1). "
+        "The live one goes on meanwhile; what was rebuilt is removed afterwards, or put in its place with --switch.",
     )
-    own.add_argument("projection", metavar="PROJECTION", help=f"one of: {', '.join(REPLAYABLE)}")
+    own.add_argument("projection", metavar="PROJECTION", help=f"one of: {', '.join(OWNERS)}")
+    add_wishes(own)
     return own
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Rebuild and compare; return 0 where both are identical."""
+    """Do what is asked; return 0 where it is done, and where both were identical if they were compared."""
+    _demand_sense(arguments)
     endpoints = read_endpoints(arguments.state)
-    service = _service_of(arguments.projection, endpoints)
+    service = OWNERS[arguments.projection]
     password = load_secrets(arguments.state).roles[service]
     environment = {
         "SERVICE": service,
@@ -55,60 +53,50 @@ def run(arguments: argparse.Namespace) -> int:
         "TOPICS_PROFILE": "local",
         "TZ": "UTC",
     }
-    with progress() as report, _schema_for(endpoints["database"], service):
-        code, outcome = _rebuild(service, environment, arguments.state.folder, report)
+    version = arguments.drop or arguments.version
+    aside = (NEWER if version == OLD else OLD) if arguments.switch else None
+    with _bar() as show, rooms(endpoints["database"], arguments.projection, version, aside=aside):
+        code, outcome = _rebuild([f"services.{service}", *_words(arguments)], environment, arguments.state.folder, show)
     print(outcome, end="")
     return code
 
 
-def _service_of(projection: str, endpoints: dict[str, Any]) -> str:
-    if projection in REPLAYABLE:
-        return REPLAYABLE[projection]
-    known = {each.name for each in observe_projections(endpoints)[0]}
-    words = "cannot be replayed" if projection in known else "is no projection"
-    raise Problem(f"{projection} {words}: give one that can be replayed ({', '.join(REPLAYABLE)})", exit_code=2)
+def _demand_sense(arguments: argparse.Namespace) -> None:
+    """Refuse what cannot be meant, with exit code 2."""
+    name, replayable = arguments.projection, ", ".join(OWNERS)
+    problem = ""
+    if name in POLICIES:
+        problem = f"{name} decides, and its decisions are events already: it is never rebuilt; give one of {replayable}"
+    elif name not in OWNERS:
+        problem = f"{name} is no projection: give one that can be replayed ({replayable})"
+    elif arguments.follow and arguments.version == REBUILD:
+        problem = "what is followed is kept: give it a name with --version"
+    elif arguments.follow and arguments.switch:
+        problem = "--follow never ends: stop it, then type --switch"
+    elif arguments.accept_differences and not arguments.switch:
+        problem = "--accept-differences belongs to --switch"
+    elif arguments.drop and (arguments.switch or arguments.follow):
+        problem = "--drop goes alone"
+    if problem:
+        raise Problem(problem, exit_code=2)
 
 
-@contextmanager
-def _schema_for(admin_url: str, role: str) -> Iterator[None]:
-    """Lend an empty schema ROLE_rebuild that belongs to `role`; one replay at a time.
-
-    Raises:
-        Problem: another replay runs, or the database refuses.
-    """
-    schema = f"{role}_rebuild"
-    drop = sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(schema))
-    make = sql.SQL("create schema {} authorization {}").format(sql.Identifier(schema), sql.Identifier(role))
-    with _admin(admin_url) as connection:
-        free = connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", [schema]).fetchone()
-        if free != (True,):
-            raise Problem(f"another replay of {role} runs: wait for its end")
-        connection.execute(drop)
-        connection.execute(make)
-        try:
-            yield
-        finally:
-            connection.execute(drop)
+def _words(arguments: argparse.Namespace) -> list[str]:
+    """Return what the process is told."""
+    words = ["rebuild", arguments.projection, "--version", arguments.version]
+    words += ["--drop", arguments.drop] if arguments.drop else []
+    flags = ("follow", "switch", "accept_differences", "json")
+    return words + [f"--{each.replace('_', '-')}" for each in flags if getattr(arguments, each)]
 
 
-@contextmanager
-def _admin(url: str) -> Iterator[psycopg.Connection]:
-    try:
-        with psycopg.connect(url, autocommit=True) as connection:
-            yield connection
-    except psycopg.Error as error:
-        raise Problem("the database refuses: ask kwartier status", detail=str(error).splitlines()[0]) from error
-
-
-def _rebuild(service: str, environment: dict[str, str], folder: Path, report: Report) -> tuple[int, str]:
-    """Run the rebuild in `folder` and return its exit code (0 or 1) and what it printed.
+def _rebuild(words: list[str], environment: dict[str, str], folder: Path, show: Show) -> tuple[int, str]:
+    """Run the module in `folder` and return its exit code (0 or 1) and what it printed.
 
     Raises:
-        Problem: it could not compare.
+        Problem: it could not do what was asked.
     """
-    program = child.command([sys.executable, "-m", f"services.{service}", "rebuild"])
     process = subprocess.Popen(
-        program,
+        child.command([sys.executable, "-m", *words]),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -118,32 +106,53 @@ def _rebuild(service: str, environment: dict[str, str], folder: Path, report: Re
         start_new_session=True,
     )
     try:
-        last = _follow(process, report)
+        last = _follow(process, show)
         outcome, _ = process.communicate()
     except BaseException:
         process.kill()
         process.wait()
         raise
-    if not outcome:
+    if process.returncode and not outcome:
         raise Problem(f"the rebuild failed: {last}")
     return process.returncode, outcome
 
 
-def _follow(process: subprocess.Popen[str], report: Report) -> str:
-    """Show what the process logs, as long as it does; return the last line that is no log, where there is one."""
+def _follow(process: subprocess.Popen[str], show: Show) -> str:
+    """Show how far the process is, as long as it runs; return the last line that is no log, where there is one."""
     last = f"process {process.pid} did not say why"
     for line in process.stderr or ():
-        message = _logged(line)
-        if message is None:
-            last = line.strip() or last
-        else:
-            report(message)
+        try:
+            entry = json.loads(line)
+            show(str(entry["step"]), int(entry["done"]), int(entry["total"]))
+        except (ValueError, KeyError, TypeError):
+            if not line.startswith("{"):
+                last = line.strip() or last
     return last
 
 
-def _logged(line: str) -> str | None:
-    """Return the message of a line of a log, None for any other line."""
-    try:
-        return str(json.loads(line)["message"])
-    except (ValueError, KeyError, TypeError):
-        return None
+@contextmanager
+def _bar() -> Iterator[Show]:
+    """Lend a function that shows how far it is: a bar with rate and time left on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda step, done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:,.0f}/s" if task.speed else "")
+
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task, current = progress.add_task("starting", total=None), "starting"
+
+        def show(step: str, done: int, total: int) -> None:
+            nonlocal current
+            if step != current:
+                progress.reset(task, description=step, total=total or None)
+                current = step
+            progress.update(task, completed=done, total=total or None)
+
+        yield show

@@ -42,4 +42,7 @@ def _print(condition: Condition, logs: Path) -> None:
     for each in condition.projections:
         lag = "unknown" if each.lag is None else each.lag
         print(f"{each.name:18} lag {lag}, parked {each.parked}  (topic {each.topic})")
+    for version in condition.versions:
+        lag = "unknown" if version.lag is None else version.lag
+        print(f"{version.name:18} lag {lag}, parked {version.parked}  (beside the live one)")
     print("ready" if condition.is_ready else "not ready")

@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-import psycopg
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
-from pydantic import SecretStr
-from sqlalchemy import Engine, func, select, text
+from sqlalchemy import Engine, text
 from sqlalchemy.engine import make_url
 
-from eventlog.database import create_engine, create_tables
+from eventlog.comparison import Comparison
+from eventlog.database import create_engine
+from eventlog.kafka import KafkaAccess
 from eventlog.rebuild import RebuildStopped
-from eventlog.tables import event
+from eventlog.replaying import carry_out
 from eventlog.topics import partition_of
-from services.metering import tables
+from eventlog.versions import NoRoom
+from eventlog.wish import Outcome, Wish
+from services.metering.migration import create_store
 from services.metering.projector import BlockProjection
-from services.metering.rebuild import Comparison, NoRoom
-from services.metering.rebuild_app import rebuild_beside
-from services.metering.settings import MeteringSettings
-from services.metering.tables import block
+from services.metering.rebuild_app import block_store
 from tests.block_story import POINTS, applied_count, make_readings_topic, member, publish, story
 from tests.readings import PARTITION_COUNT
 from tests.topics import until
+from tests.versions import make_rooms
 
 pytestmark = pytest.mark.integration
+
+PLAIN = Wish()
 
 
 @dataclass(frozen=True)
@@ -38,19 +42,37 @@ class Live:
 
     engine: Engine
     projection: BlockProjection
-    settings: MeteringSettings
+    bootstrap: str
 
     async def store(self, record_count: int) -> None:
         """Be a member of the group until at least so many records are applied."""
-        async with member(self.projection, self.settings.kafka_bootstrap):
+        async with member(self.projection, self.bootstrap):
             await until(lambda: applied_count(self.engine) >= record_count)
 
     def tamper(self, statement: str, *, ean: str = "0") -> None:
         with self.engine.begin() as tx:
             assert tx.execute(text(statement), {"ean": int(ean)}).rowcount == 1
 
+    async def replay(self, wish: Wish = PLAIN) -> Outcome:
+        what = block_store(PARTITION_COUNT, topic=self.projection.topic)
+        url = self.projection.database_url
+        return await asyncio.to_thread(carry_out, wish, what, url, KafkaAccess(self.bootstrap), show=lambda *_: None)
+
     async def rebuild(self) -> Comparison:
-        return await asyncio.to_thread(rebuild_beside, self.settings, topic=self.projection.topic)
+        comparison = (await self.replay()).comparison
+        assert comparison is not None
+        return comparison
+
+    def schema(self, version: str) -> str:
+        return f"{make_url(self.projection.database_url).username}_block_{version}"
+
+    def key_hash(self, table: str, ean: str) -> str:
+        """What the newest row of `ean` in `table` is called where it may not be named."""
+        keys = {"block": "ean, day, channel, meter_id", "block_input": "ean, day, channel, meter_id, record_offset"}
+        rows = f"(select {keys[table]} from {table} where ean = :ean order by record_offset desc limit 1) newest"
+        with self.engine.connect() as connection:
+            written = connection.scalar(text(f"select row(newest.*)::text from {rows}"), {"ean": int(ean)})
+        return hashlib.sha256(str(written).encode()).hexdigest()[:12]
 
     def count(self, query: str) -> int:
         with self.engine.connect() as connection:
@@ -58,25 +80,14 @@ class Live:
 
 
 @pytest.fixture
-def room(database_url: str, postgres_admin_url: str) -> str:
-    """The name of an empty schema that belongs to the role of the live store."""
-    role = make_url(database_url).username
-    with psycopg.connect(postgres_admin_url) as connection:
-        connection.execute(f"create schema {role}_rebuild authorization {role}".encode())
-    return f"{role}_rebuild"
-
-
-@pytest.fixture
-async def live(database_url: str, kafka_bootstrap: str, room: str) -> AsyncIterator[Live]:
+async def live(database_url: str, kafka_bootstrap: str, postgres_admin_url: str) -> AsyncIterator[Live]:
+    make_rooms(postgres_admin_url, database_url, "block", "rebuild", "old", "newer", "2")
     engine = create_engine(database_url, application_name="test")
-    create_tables(engine, tables.metadata)
+    create_store(engine)
     topic = await make_readings_topic(kafka_bootstrap)
     projection = BlockProjection(engine=engine, database_url=database_url, partition_count=PARTITION_COUNT, topic=topic)
-    settings = MeteringSettings(
-        database_url=SecretStr(database_url), kafka_bootstrap=kafka_bootstrap, port=0, rebuild_schema=room
-    )
     await publish(kafka_bootstrap, topic, story())
-    yield Live(engine, projection, settings)
+    yield Live(engine, projection, kafka_bootstrap)
     projection.close()
     engine.dispose()
 
@@ -89,28 +100,27 @@ async def test_a_rebuild_gives_the_same_bits_and_publishes_nothing(live: Live) -
     for reached in (1, 20, RECORD_COUNT):
         await live.store(reached)
     published = live.count("select count(*) from event")
-    comparison = await live.rebuild()
+    outcome = await live.replay()
     # Two messages of each of 20 points; a third of two of them; and the one that was sent twice counts once.
-    assert comparison.lines() == ["identical: 40 blocks and 42 inputs in 8 partitions, of 65 records"]
-    assert comparison.is_identical
+    assert outcome.lines() == ["identical: rows of block 40, block_input 42; 2 parked; 8 partitions, of 65 records"]
+    assert (outcome.exit_code, outcome.applied_count) == (0, RECORD_COUNT)
     assert live.count("select count(*) from event") == published
-    with live.engine.connect() as connection:
-        left = select(func.count()).select_from(text("pg_tables")).where(text("schemaname = :schema"))
-        assert connection.scalar(left, {"schema": live.settings.rebuild_schema}) == 0
+    assert live.count(f"select count(*) from pg_tables where schemaname = '{live.schema('rebuild')}'") == 0
 
 
 async def test_the_rebuild_stops_where_the_live_one_stands(live: Live) -> None:
     await live.store(RECORD_COUNT)
-    await publish(live.settings.kafka_bootstrap, live.projection.topic, story())
+    await publish(live.bootstrap, live.projection.topic, story())
     comparison = await live.rebuild()
     assert comparison.is_identical
-    assert sum(each.next_offset for each in comparison.rebuilt.values()) == RECORD_COUNT
+    assert comparison.rebuilt.partitions.keys() == set(range(PARTITION_COUNT))
+    assert comparison.record_count == RECORD_COUNT
 
 
 async def test_the_live_one_goes_on_meanwhile(live: Live) -> None:
     await live.store(1)
-    async with member(live.projection, live.settings.kafka_bootstrap):
-        more = publish(live.settings.kafka_bootstrap, live.projection.topic, story())
+    async with member(live.projection, live.bootstrap):
+        more = publish(live.bootstrap, live.projection.topic, story())
         comparison, _ = await asyncio.gather(live.rebuild(), more)
         await until(lambda: applied_count(live.engine) == 2 * RECORD_COUNT)
     assert comparison.is_identical
@@ -118,7 +128,9 @@ async def test_the_live_one_goes_on_meanwhile(live: Live) -> None:
 
 
 async def test_a_store_that_applied_nothing_is_identical(live: Live) -> None:
-    assert (await live.rebuild()).lines() == ["identical: 0 blocks and 0 inputs in 8 partitions, of 0 records"]
+    assert (await live.rebuild()).lines() == [
+        "identical: rows of block 0, block_input 0; 0 parked; 8 partitions, of 0 records"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -135,13 +147,16 @@ async def test_one_bit_that_was_tampered_with_is_said(live: Live, statement: str
     live.tamper(statement, ean=POINTS[3])
     comparison = await live.rebuild()
     partition = partition_of(POINTS[3].encode(), PARTITION_COUNT)
-    there = comparison.live[partition]
-    counts = f"{there.block_count} blocks and {there.input_count} inputs"
-    rebuilt = f"rebuilt {there.block_count} and {there.input_count}"
-    assert comparison.lines() == [
-        f"partition {partition} differs at offset {there.next_offset}: live {counts}, {rebuilt}"
-    ]
-    assert not comparison.is_identical
+    there = comparison.live.partitions[partition]
+    counts = f"block {there.row_counts[0]}, block_input {there.row_counts[1]}, parked {there.parked_count}"
+    partition_line, row_line = comparison.lines()
+    assert partition_line == (
+        f"partition {partition} differs at offset {there.next_offset}: live {counts}; rebuilt {counts}"
+    )
+    table = statement.split()[1]
+    assert re.fullmatch(f"{table} in partition {partition}: 1 row differs, keys [0-9a-f]{{12}}", row_line)
+    assert row_line.endswith(live.key_hash(table, POINTS[3]))
+    assert POINTS[3] not in row_line
 
 
 async def test_a_row_that_is_gone_and_one_that_nobody_sent_are_said(live: Live) -> None:
@@ -151,29 +166,25 @@ async def test_a_row_that_is_gone_and_one_that_nobody_sent_are_said(live: Live) 
     live.tamper("update block set record_partition = 99 where ean = :ean", ean=moved)
     comparison = await live.rebuild()
     assert not comparison.is_identical
-    differing = [line.partition(" differs")[0] for line in comparison.lines()[:-1]]
     partitions = {partition_of(ean.encode(), PARTITION_COUNT) for ean in (gone, moved)}
-    assert differing == [f"partition {number}" for number in sorted(partitions)]
-    assert comparison.lines()[-1] == "1 live rows are of no partition of the topic"
+    assert comparison.different_partitions == sorted(partitions)
+    assert "1 live rows are of no partition of the topic" in comparison.lines()
+    assert {(each.table, each.partition) for each in comparison.rows} == {("block", each) for each in partitions}
 
 
-async def test_what_lies_in_the_room_from_before_does_not_count(live: Live, database_url: str) -> None:
+async def test_what_lies_in_the_room_from_before_does_not_count(live: Live) -> None:
     await live.store(RECORD_COUNT)
     with live.engine.begin() as tx:
-        tx.execute(text(f'create table "{live.settings.rebuild_schema}".block as select * from block limit 5'))
+        tx.execute(text(f'create table "{live.schema("rebuild")}".block as select * from block limit 5'))
     assert (await live.rebuild()).is_identical
 
 
-async def test_without_room_nothing_is_touched(live: Live, database_url: str) -> None:
+async def test_without_room_nothing_is_touched(live: Live) -> None:
     await live.store(RECORD_COUNT)
-    own = make_url(database_url).username
-    for schema in ("no_such_schema", own):
-        settings = live.settings.model_copy(update={"rebuild_schema": schema})
-        with pytest.raises(NoRoom, match=f"make a schema {schema} first"):
-            await asyncio.to_thread(rebuild_beside, settings, topic=live.projection.topic)
-    with live.engine.connect() as connection:
-        assert connection.scalar(select(func.count()).select_from(block)) == 40
-        assert connection.scalar(select(func.count()).select_from(event)) > 0
+    with pytest.raises(NoRoom, match=f"make a schema {live.schema('3')} first"):
+        await live.replay(Wish(version="3"))
+    assert live.count("select count(*) from block") == 40
+    assert live.count("select count(*) from event") > 0
 
 
 async def test_a_topic_that_lost_its_beginning_is_said(live: Live, kafka_bootstrap: str) -> None:
