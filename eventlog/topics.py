@@ -29,16 +29,25 @@ class TopicDiffers(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic as a profile has it. `retention_hours` is None for ever. `events` are the event types on it."""
+    """One topic as a profile has it. `retention_hours` is None for ever. `events` are the event types on it.
+
+    Of the services, those that `owner` names write it and `readers` read it, and no others.
+    """
 
     name: str
     owner: str
+    readers: tuple[str, ...]
     key: str
     partitions: int
     replication: int
     min_insync_replicas: int
     retention_hours: int | None
     events: tuple[str, ...]
+
+    @property
+    def writers(self) -> tuple[str, ...]:
+        """The services that write it."""
+        return tuple(self.owner.split(", "))
 
     @property
     def config(self) -> dict[str, str]:
@@ -73,6 +82,7 @@ def _topic(name: str, entry: dict[str, Any], shape: dict[str, int]) -> Topic:
     return Topic(
         name=name,
         owner=entry["owner"],
+        readers=tuple(entry["readers"]),
         key=entry["key"],
         partitions=shape["partitions"],
         replication=shape["replication"],

@@ -22,11 +22,12 @@ def events_page() -> str:
 
 
 def _topics(local: dict[str, Topic], production: dict[str, Topic]) -> list[str]:
-    heads = ["topic", "owner", "key", "partitions: local, production", "kept", "events"]
+    heads = ["topic", "owner", "read by", "key", "partitions: local, production", "kept", "events"]
     rows = [
         [
             f"`{name}`",
             topic.owner,
+            ", ".join(topic.readers) or "-",
             topic.key,
             f"{topic.partitions}, {production[name].partitions}",
             _kept(topic.retention_hours),
@@ -51,7 +52,11 @@ def _event(schema: Schema, topic: Topic) -> list[str]:
         f"fingerprint of v{schema.version}: `{schema.fingerprint.hex()}`."
     )
     fields = table(["field", "type", "meaning"], [_field(each) for each in raw["fields"]])
-    return [f"## {schema.name}", "", raw["doc"], "", facts, "", *fields, "", *_enums(raw["fields"])]
+    return [
+        *(f"## {schema.name}", "", raw["doc"], "", facts, "", *fields, ""),
+        *_enums(raw["fields"]),
+        *_records(raw["fields"]),
+    ]
 
 
 def _field(field: dict[str, Any]) -> list[str]:
@@ -69,6 +74,8 @@ def _type_name(kind: Any) -> str:
             return f"enum {kind['name']}"
         case "array":
             return f"array of {_type_name(kind['items'])}"
+        case "record":
+            return str(kind["name"])
         case plain:
             return f"{plain} ({kind['logicalType']})"
 
@@ -79,4 +86,14 @@ def _enums(fields: list[dict[str, Any]]) -> list[str]:
     for kind in kinds:
         symbols = ", ".join(f"`{symbol}`" for symbol in kind["symbols"])
         lines += [f"{kind['name']}: {kind['doc']}", "", symbols, ""]
+    return lines
+
+
+def _records(fields: list[dict[str, Any]]) -> list[str]:
+    """Describe the records that arrays hold."""
+    arrays = [each["type"] for each in fields if isinstance(each["type"], dict) and each["type"]["type"] == "array"]
+    lines = []
+    for kind in (each["items"] for each in arrays if isinstance(each["items"], dict) and "fields" in each["items"]):
+        rows = table(["field", "type", "meaning"], [_field(each) for each in kind["fields"]])
+        lines += [f"{kind['name']}: {kind['doc']}", "", *rows, "", *_enums(kind["fields"])]
     return lines
