@@ -55,7 +55,8 @@ class Offsets:
     """Writes down the offset of each record it is given.
 
     `reach` is called at the places of a run: `fetched` before its transaction, `moved` behind the checkpoint, `written`
-    behind the rows, `committed` behind the end.
+    behind the rows, `committed` behind the end. `runs` (partition, offsets [first, next)) and `epochs` are of the runs
+    that were committed.
     """
 
     engine: Engine
@@ -65,6 +66,7 @@ class Offsets:
     evict_after_seconds: float = 20.0
     name: str = NAME
     runs: list[tuple[int, int, int]] = field(default_factory=list)
+    epochs: list[int] = field(default_factory=list)
 
     def claim(self, partition: int, owner: str) -> Claim:
         return checkpoint.claim_evicting(
@@ -83,6 +85,7 @@ class Offsets:
             self.reach("written")
         self.reach("committed")
         self.runs.append((run.partition, run.first_offset, run.next_offset))
+        self.epochs.append(claim.epoch)
         return Applied(applied_count=len(run.records))
 
     def _write(self, tx: Connection, claim: Claim, run: Run) -> None:
