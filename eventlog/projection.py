@@ -111,6 +111,19 @@ class EventProjection:
                 self._apply(claim, replace(run, next_offset=stopped.place.offset, records=before))
             raise
 
+    def read(self, record: Record) -> Envelope | Reason:
+        """Return the envelope of `record`, or why it is bad."""
+        try:
+            envelope = from_record(record)
+        except Undecodable as error:
+            return error.reason
+        if envelope.stream_version < 1 or "\0" in envelope.stream_id:
+            return Reason(Rule.BAD_STREAM, "no stream has such a name or version")
+        count = self.partition_count
+        if count is not None and partition_of(envelope.key, count) != record.partition:
+            return Reason(Rule.WRONG_PARTITION, "its key belongs to another partition")
+        return envelope
+
     def _apply(self, claim: Claim, run: Run) -> Applied:
         bad: dict[int, Reason] = {}
         while True:
@@ -153,7 +166,7 @@ def _apply_one(
     tx: Connection, projection: EventProjection, record: Record, streams: Streams, reason: Reason | None
 ) -> str | Reason:
     """Return what became of it: applied, redelivered, or the reason why it was parked."""
-    envelope = reason or _read(record, projection.partition_count)
+    envelope = reason or projection.read(record)
     stream_id = _stream_id(record)
     if isinstance(envelope, Envelope):
         if envelope.stream_version <= streams.seen.get(stream_id, 0):
@@ -171,19 +184,6 @@ def _apply_one(
         raise _BadEvent(record.offset, error.reason) from error
     streams.move(stream_id, envelope.stream_version)
     return _APPLIED
-
-
-def _read(record: Record, partition_count: int | None) -> Envelope | Reason:
-    """Return the envelope of `record`, or why it is bad."""
-    try:
-        envelope = from_record(record)
-    except Undecodable as error:
-        return error.reason
-    if envelope.stream_version < 1 or "\0" in envelope.stream_id:
-        return Reason(Rule.BAD_STREAM, "no stream has such a name or version")
-    if partition_count is not None and partition_of(envelope.key, partition_count) != record.partition:
-        return Reason(Rule.WRONG_PARTITION, "its key belongs to another partition")
-    return envelope
 
 
 def _put_aside(tx: Connection, projection: EventProjection, record: Record, streams: Streams, reason: Reason) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Engine
 
-from eventlog import checkpoint, dead_letter, metrics
+from eventlog import checkpoint, dead_letter, metrics, park_limit
 from eventlog.checkpoint import Claim
 from eventlog.envelope import Record
 from eventlog.projection import Applied, Run
@@ -36,16 +36,18 @@ class BlockProjection:
 
     `engine` serves the claims, `database_url` the runs, by ADBC: as many connections as runs are applied at a time.
     With `publishes` each run leaves its events in the outbox; a rebuild has it false. `name` and `topic` are those of
-    the checkpoint.
+    the checkpoint. The record after `park_limit` bad ones in a row halts its partition.
     """
 
     engine: Engine
     database_url: str
     partition_count: int
     publishes: bool = True
+    park_limit: int = 1_000
     name: str = PROJECTION
     topic: str = TOPIC
     _partitions: Partitions = field(init=False, repr=False)
+    _expects_new: bool = field(default=True, repr=False)
     _idle: list[Any] = field(default_factory=list, repr=False)
     _is_closed: bool = field(default=False, repr=False)
 
@@ -60,13 +62,17 @@ class BlockProjection:
     def apply(self, claim: Claim, run: Run) -> Applied:
         readings = read_run(run, partition_count=self.partition_count)
         prepared = [block_writer.prepare(group) for group in readings.groups]
-        self._partitions.demand(readings.days.to_physical().to_numpy())
-        with self._transaction() as cursor:
+        self.make_room(readings)
+        with self.transaction() as cursor:
             checkpoint.advance_adbc(cursor, claim, run.next_offset)
-            written = block_writer.write(cursor, prepared)
-            dead_letter.park_all_adbc(cursor, self.name, _bad_records(run, readings))
+            written = block_writer.write(cursor, prepared, expects_new=self._expects_new)
+            bad = _bad_records(run, readings)
+            dead_letter.park_all_adbc(cursor, self.name, bad)
+            reasons = {record.offset: reason for record, reason in bad}
+            park_limit.demand_adbc(cursor, self.name, run.records, reasons, self.park_limit)
             if self.publishes:
                 stage.append_events(cursor, outbox_rows(run, readings, written))
+        self._expects_new = not written.has_known
         _note(run, written)
         return Applied(
             applied_count=written.new_count + written.revised_count + written.unchanged_count,
@@ -80,8 +86,12 @@ class BlockProjection:
         while self._idle:
             self._idle.pop().close()
 
+    def make_room(self, readings: Readings) -> None:
+        """Make the partitions of tables that the days of `readings` need, in a transaction of its own."""
+        self._partitions.demand(readings.days.to_physical().to_numpy())
+
     @contextmanager
-    def _transaction(self) -> Iterator[Any]:
+    def transaction(self) -> Iterator[Any]:
         """Lend a cursor; commit at the end. After an error the connection is not used again."""
         connection = self._idle.pop() if self._idle else self._connect()
         note_seconds = metrics.transaction_timer()

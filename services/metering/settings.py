@@ -19,8 +19,8 @@ class MeteringSettings(Settings):
     `publish_seconds` is how long Kafka may take to acknowledge a body, `catch_up_seconds` how long `skip_unchanged`
     waits for the store, `ends_seconds` how long Kafka may take to say where the topic ends. `oldest_day`, `days_ahead`
     and `source_ahead_seconds` bound what is plausible. `max_block_days` bounds one answer of `GET /blocks`;
-    `settle_seconds` is how long its `changed_after` waits for the store. After `max_parked_in_a_row` bad records in a row
-    the store stops, since then it is not the records.
+    `settle_seconds` is how long its `changed_after` waits for the store. `rebuild_schema` is where a rebuild lies.
+    After `max_parked_in_a_row` bad records in a row the store halts, since then it is not the records.
     """
 
     service: str = "metering"
