@@ -65,6 +65,10 @@ integration: setup  ## the tests on a real Kafka and PostgreSQL
 browser: setup  ## the portal in a real browser
 	@$(BIN)/pytest tests/browser
 
+.PHONY: faults
+faults: setup  ## ten minutes of kills, freezes and outages on real servers; SEED=N for the same faults again
+	@$(BIN)/python -m tests.faults.drill $(if $(SEED),--seed $(SEED))
+
 .PHONY: bench
 bench: setup  ## the benchmarks in their short forms; each prints a table
 	@for each in bench/*.py; do $(BIN)/python "$$each" --short; done

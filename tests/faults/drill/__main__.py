@@ -77,7 +77,7 @@ async def drill(plan: Plan) -> int:
             async for row in rows:
                 show(line(row))
                 if not row.is_good:
-                    for note in (*row.findings.notes, row.caught_up.rest):
+                    for note in filter(None, (*row.findings.notes, row.caught_up.rest)):
                         show(f"  {note}")
                     show(f"wrong; the logs are in {folder}; again: make faults SEED={plan.seed}")
                     return 1

@@ -22,7 +22,7 @@ from tests.faults.drill.world import World, start_world
 
 _ROUND_SECONDS: Final = 12.0
 _LENGTH_OF_ROUND: Final = 22.0  # with what comes after the load: what a round of the long drill takes, about
-_SHORT: Final = (
+SHORT: Final = (
     ("zombie", "relay killed", "clock"),
     ("in transaction", "broker"),
     ("in copy", "relay frozen"),
@@ -67,7 +67,7 @@ async def run_rounds(plan: Plan, folder: Path, report: Report) -> AsyncIterator[
 def _chosen(plan: Plan, book: Book, chance: random.Random) -> Iterator[Sequence[Fault]]:
     """Yield the faults of each round: all of them in a random order, again and again, often two at once."""
     if plan.is_short:
-        yield from ([BY_NAME[name] for name in names] for names in _SHORT)
+        yield from ([BY_NAME[name] for name in names] for names in SHORT)
         return
     began = time.monotonic()
     bag: list[Fault] = []
@@ -112,9 +112,9 @@ async def _run_round(
 
 
 def _count(plan: Plan) -> int:
-    rounds = len(_SHORT) if plan.is_short else max(int(plan.seconds / _LENGTH_OF_ROUND), 1)
+    rounds = len(SHORT) if plan.is_short else max(int(plan.seconds / _LENGTH_OF_ROUND), 1)
     return plan.record_count // rounds + 1
 
 
 def _seconds(plan: Plan) -> float:
-    return plan.seconds / len(_SHORT) / 2 if plan.is_short else _ROUND_SECONDS
+    return plan.seconds / len(SHORT) / 2 if plan.is_short else _ROUND_SECONDS
