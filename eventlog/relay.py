@@ -70,7 +70,9 @@ async def relay(
     """
     worker = _Relay(engine, topic, source, kafka, batch_size, idle_seconds, frozen_seconds)
     try:
-        await asyncio.gather(_publish(worker, topic), measure_backlog(engine, topic=topic))
+        async with asyncio.TaskGroup() as both:
+            both.create_task(_publish(worker, topic))
+            both.create_task(measure_backlog(engine, topic=topic))
     finally:
         worker.close()
 
