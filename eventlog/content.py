@@ -198,7 +198,9 @@ def _columns(own: OwnTable) -> sql.Composed:
 
 
 def _key(own: OwnTable) -> sql.Composed:
-    return sql.SQL(", ").join(sql.Identifier(column.name) for column in own.table.primary_key)
+    """Return what a row is known by: its primary key, or all of it where there is none."""
+    columns = list(own.table.primary_key) or list(own.table.columns)
+    return sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
 
 
 def _name(own: OwnTable) -> sql.Identifier:

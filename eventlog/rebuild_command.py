@@ -11,7 +11,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from eventlog.database import is_outage
 from eventlog.halt import ProjectionStopped
@@ -20,18 +20,19 @@ from eventlog.rebuild import RebuildStopped
 from eventlog.rebuilding import Show
 from eventlog.registered import use_schema_registry
 from eventlog.replaying import carry_out
-from eventlog.settings import SettingsT, read_settings
+from eventlog.settings import Settings, read_settings
 from eventlog.versions import REBUILD, NoRoom, Rebuildable, is_version
 from eventlog.wish import Wish
 
 _SHOW_SECONDS: Final = 1.0
 _log: Final = logging.getLogger(__name__)
+OwnSettings = TypeVar("OwnSettings", bound=Settings)
 
 
 def run_rebuild(
     arguments: Sequence[str],
-    kind: type[SettingsT],
-    projections: Callable[[SettingsT], Mapping[str, Rebuildable]],
+    kind: type[OwnSettings],
+    projections: Callable[[OwnSettings], Mapping[str, Rebuildable]],
 ) -> int:
     """Do what `arguments` say with one of `projections`; say so on stdout, progress as logs on stderr."""
     parser = _parser()
