@@ -114,6 +114,7 @@ class CopiedOffsets(Offsets):
                 cursor.adbc_ingest(applied.name, self._batches(run), mode="append")
             connection.commit()
         self.reach("committed")
+        self.epochs.append(claim.epoch)
         return Applied(applied_count=len(run.records))
 
     def _batches(self, run: Run) -> pa.RecordBatchReader:
