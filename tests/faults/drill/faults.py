@@ -9,9 +9,10 @@ import asyncio
 import random
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Engine, func, select
 
@@ -30,13 +31,27 @@ class NothingHappened(Exception):
     """A fault did not do what it is there for: the round proves nothing."""
 
 
+Strike = Callable[[World, random.Random], Coroutine[Any, Any, str]]
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """`target` is what it breaks: two faults of a round have different ones."""
 
     name: str
     target: str
-    strike: Callable[[World, random.Random], Awaitable[str]]
+    strike: Strike
+
+
+@contextmanager
+def _one_of(world: World, chance: random.Random) -> Iterator[Process]:
+    """Lend a member that no other fault of the round is at."""
+    member = chance.choice([each for each in world.members if each.name not in world.befallen])
+    world.befallen.add(member.name)
+    try:
+        yield member
+    finally:
+        world.befallen.discard(member.name)
 
 
 async def _demand(question: Callable[[], bool], seconds: float, otherwise: str) -> None:
@@ -78,41 +93,42 @@ async def _wake_as_zombie(world: World, member: Process, chance: random.Random) 
 
 
 async def kill_member(world: World, chance: random.Random) -> str:
-    member = chance.choice(world.members)
-    member.kill()
-    await asyncio.sleep(chance.uniform(0.0, 4.0))
-    member.start()
-    return f"{member.name} killed"
+    with _one_of(world, chance) as member:
+        member.kill()
+        await asyncio.sleep(chance.uniform(0.0, 4.0))
+        member.start()
+        return f"{member.name} killed"
 
 
 async def freeze_member(world: World, chance: random.Random) -> str:
-    member = chance.choice(world.members)
-    member.signal(signal.SIGSTOP)
-    return f"{member.name} frozen {await _wake_as_zombie(world, member, chance):.0f} s"
+    with _one_of(world, chance) as member:
+        member.signal(signal.SIGSTOP)
+        return f"{member.name} frozen {await _wake_as_zombie(world, member, chance):.0f} s"
 
 
-def freeze_at(place: str, name: str, words: str) -> Callable[[World, random.Random], Awaitable[str]]:
+def freeze_at(place: str, name: str, words: str) -> Strike:
     """Freeze a member at `place` of the projection `name`."""
 
     async def strike(world: World, chance: random.Random) -> str:
-        member = chance.choice(world.members)
-        member.order(f"trap {place} {name} SIGSTOP")
-        if not await until_true(member.is_frozen, _SPRING_SECONDS):
-            raise NothingHappened(f"{member.name} never came {words}")
-        return f"{member.name} frozen {words} ({name}) {await _wake_as_zombie(world, member, chance):.0f} s"
+        with _one_of(world, chance) as member:
+            member.order(f"trap {place} {name} SIGSTOP")
+            if not await until_true(member.is_frozen, _SPRING_SECONDS):
+                raise NothingHappened(f"{member.name} never came {words}")
+            return f"{member.name} frozen {words} ({name}) {await _wake_as_zombie(world, member, chance):.0f} s"
 
     return strike
 
 
 async def set_clock_back(world: World, chance: random.Random) -> str:
     """One hour back, and a few seconds later forward again."""
-    member, relay = chance.choice(world.members), chance.choice(world.relays["register"])
-    for each in (member, relay):
-        each.order("clock -3600")
-    await asyncio.sleep(chance.uniform(3.0, 6.0))
-    for each in (member, relay):
-        each.order("clock 0")
-    return f"clocks of {member.name} and {relay.name} an hour back, and forward again"
+    with _one_of(world, chance) as member:
+        relay = chance.choice(world.relays["register"])
+        for each in (member, relay):
+            each.order("clock -3600")
+        await asyncio.sleep(chance.uniform(3.0, 6.0))
+        for each in (member, relay):
+            each.order("clock 0")
+        return f"clocks of {member.name} and {relay.name} an hour back, and forward again"
 
 
 async def kill_broker(world: World, chance: random.Random) -> str:
@@ -147,7 +163,7 @@ async def fill_disk(world: World, chance: random.Random) -> str:
     return f"disk full ({refused} writes refused{ended})"
 
 
-def relay_caught(with_signal: str, words: str) -> Callable[[World, random.Random], Awaitable[str]]:
+def relay_caught(with_signal: str, words: str) -> Strike:
     """Freeze or kill the register's relay between send and mark; the other one goes on."""
 
     async def strike(world: World, chance: random.Random) -> str:
@@ -193,13 +209,13 @@ async def kill_metering(world: World, chance: random.Random) -> str:
     for each in relays:
         each.signal(signal.SIGSTOP)
     await _demand(lambda: count_unpublished(engine) > 0, _SPRING_SECONDS, "metering committed nothing")
-    member = chance.choice(world.members)
-    for each in (member, *relays):
-        each.kill()
-    await asyncio.sleep(chance.uniform(0.0, 2.0))
-    for each in (member, *relays):
-        each.start()
-    return f"metering ({member.name} and relay) killed between commit and publish"
+    with _one_of(world, chance) as member:
+        for each in (member, *relays):
+            each.kill()
+        await asyncio.sleep(chance.uniform(0.0, 2.0))
+        for each in (member, *relays):
+            each.start()
+        return f"metering ({member.name} and relays) killed between commit and publish"
 
 
 ZOMBIE: Final = Fault("zombie", "members", freeze_at("before", tables.LEDGER, "between fetch and write"))

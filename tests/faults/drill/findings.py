@@ -6,9 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any, TypeVar
 
 from tests.faults.drill.book import Block
 
+_K = TypeVar("_K")
 Place = tuple[int, int]
 """Partition and offset."""
 
@@ -32,7 +34,7 @@ class Findings:
         """Add to the count named `what`; something in it is worth a word."""
         setattr(self, what, getattr(self, what) + count)
 
-    def compare_counts(self, what: str, expected: Mapping[object, int], found: Mapping[object, int]) -> None:
+    def compare_counts(self, what: str, expected: Mapping[_K, int], found: Mapping[_K, int]) -> None:
         """Count what is found less often than expected as lost, and more often as doubled."""
         for key in expected.keys() | found.keys():
             missing = expected.get(key, 0) - found.get(key, 0)
@@ -57,7 +59,9 @@ class Findings:
             self.notes.append(line)
 
 
-def compare_streams(findings: Findings, what: str, book: Mapping[str, Sequence[int]], rows: Iterable[tuple]) -> None:
+def compare_streams(
+    findings: Findings, what: str, book: Mapping[str, Sequence[int]], rows: Iterable[tuple[Any, ...]]
+) -> None:
     """Compare streams with rows (stream, version, number) in their order: each event once, and versions ascending."""
     expected = Counter(number for numbers in book.values() for number in numbers)
     found: defaultdict[str, list[int]] = defaultdict(list)

@@ -138,9 +138,9 @@ class Load:
             except KafkaError as error:
                 waiting.append(_failed(error))
         outcomes = await asyncio.gather(*waiting, return_exceptions=True)
-        for each in outcomes:
-            if isinstance(each, Exception) and not isinstance(each, KafkaError):
-                raise each
+        for outcome in outcomes:
+            if isinstance(outcome, Exception) and not isinstance(outcome, KafkaError):
+                raise outcome
         return outcomes
 
     def _note_again(self, items: Sequence[_Item]) -> None:

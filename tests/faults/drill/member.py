@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from sqlalchemy import Connection, Engine, insert, text
@@ -119,9 +120,11 @@ async def work(register_url: str, metering_url: str, bootstrap: str, replica: st
 
 
 def main() -> None:
-    """Arguments: URLs of the register's and of metering's schema, bootstrap, replica, `guarded` or `unguarded`."""
-    register_url, metering_url, bootstrap, replica, guard = sys.argv[1:]
+    """Arguments: URLs of the register's and of metering's schema, bootstrap, replica, `guarded` or `unguarded`, and the
+    seconds after which the session of a frozen member is ended."""
+    register_url, metering_url, bootstrap, replica, guard, evict_after_seconds = sys.argv[1:]
     setup_logging("drill")
+    checkpoint.claim_evicting = partial(checkpoint.claim_evicting, evict_after_seconds=float(evict_after_seconds))
     if guard == "unguarded":
         take_out_epoch()
     seams.obey()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from eventlog.database import TRANSACTION_TIMEOUT_SECONDS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -19,6 +21,11 @@ class Plan:
     is_guarded: bool = True
     volume_mebibytes: int = 1200
     patience_seconds: float = 180.0
+
+    @property
+    def evict_after_seconds(self) -> float:
+        """When the session of a frozen member that holds a checkpoint is ended; sooner where the drill is short."""
+        return 8.0 if self.is_short else TRANSACTION_TIMEOUT_SECONDS
 
     @property
     def guard(self) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,11 +41,12 @@ class Process:
             )
 
     def order(self, line: str) -> None:
-        """Write a line to its standard input."""
-        assert self.running is not None
-        assert self.running.stdin is not None
-        self.running.stdin.write(f"{line}\n")
-        self.running.stdin.flush()
+        """Write a line to its standard input; nobody hears it where it is dead."""
+        if self.running is None or self.running.stdin is None:
+            return
+        with contextlib.suppress(BrokenPipeError):
+            self.running.stdin.write(f"{line}\n")
+            self.running.stdin.flush()
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
@@ -74,11 +74,6 @@ class Process:
         return state == "T"
 
     def last_words(self) -> str:
-        """Return the last critical line of its log, else the last line."""
+        """Return the last line of its log that names an error, else the last one."""
         lines = self.log.read_text(errors="replace").splitlines() or [""]
-        return next((line for line in reversed(lines) if '"critical"' in line or "Error" in line), lines[-1])[:400]
-
-
-def processor_seconds() -> float:
-    """Return the processor time of this process and what it waited for."""
-    return time.process_time() + sum(os.times()[2:4])
+        return next((line for line in reversed(lines) if "Error" in line or "Stopped" in line), lines[-1])[:300]

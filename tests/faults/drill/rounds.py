@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -49,7 +49,7 @@ class Row:
         return self.caught_up.is_done and self.findings.is_clean
 
 
-async def run_rounds(plan: Plan, folder: Path, report: Report) -> AsyncIterator[Row]:
+async def run_rounds(plan: Plan, folder: Path, report: Report) -> AsyncGenerator[Row, None]:
     """Yield a row per round. The caller stops at the first that is not good."""
     report("starting brokers, database and members")
     world = await start_world(plan, folder)

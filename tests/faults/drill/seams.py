@@ -93,7 +93,8 @@ def watch_adbc(name: str) -> None:
         stream = pa.RecordBatchReader.from_batches(data.schema, _with_pause(data, name)) if is_set else data
         return ingest(self, table_name, stream, *arguments, **more)
 
-    Cursor.execute, Cursor.adbc_ingest = watched_execute, watched_ingest
+    for method, watched in (("execute", watched_execute), ("adbc_ingest", watched_ingest)):
+        setattr(Cursor, method, watched)
 
 
 def _with_pause(rows: pa.Table, name: str) -> Iterator[pa.RecordBatch]:

@@ -58,10 +58,10 @@ async def catch_up(world: World, scan: LogScan) -> CaughtUp:
             if not (isinstance(error, (KafkaError, TimeoutError)) or is_outage(error)):
                 raise
             rest = type(error).__name__
+        if ended := [f"{each.name} ended: {each.last_words()}" for each in world.processes if each.has_ended()]:
+            return CaughtUp(False, time.monotonic() - began, "; ".join(ended))
         if not rest:
             return CaughtUp(True, time.monotonic() - began, "")
-        if ended := [each.name for each in world.processes if each.has_ended()]:
-            return CaughtUp(False, time.monotonic() - began, f"{', '.join(ended)} ended")
         await asyncio.sleep(0.3)
     return CaughtUp(False, time.monotonic() - began, rest)
 

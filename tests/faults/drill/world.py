@@ -68,7 +68,8 @@ class Database:
 
 @dataclass
 class World:
-    """What runs. `engines` are the drill's own view of the two schemas, register's and metering's."""
+    """What runs. `engines` are the drill's own view of the two schemas, register's and metering's; `befallen` names the
+    members that a fault is at."""
 
     plan: Plan
     brokers: Brokers
@@ -76,6 +77,7 @@ class World:
     members: list[Process] = field(default_factory=list)
     relays: dict[str, list[Process]] = field(default_factory=dict)
     engines: dict[str, Engine] = field(default_factory=dict)
+    befallen: set[str] = field(default_factory=set)
 
     @property
     def processes(self) -> list[Process]:
@@ -123,7 +125,7 @@ def _start_processes(world: World, folder: Path) -> None:
     both, bootstrap = [urls["register"], urls["metering"]], world.brokers.bootstrap
     for number in range(world.plan.member_count):
         name = f"member-{number}"
-        arguments = [*both, bootstrap, str(number), world.plan.guard]
+        arguments = [*both, bootstrap, str(number), world.plan.guard, str(world.plan.evict_after_seconds)]
         world.members.append(Process(name, "tests.faults.drill.member", arguments, folder / f"{name}.log"))
     for source, topic in (("register", tables.EVENTS), ("metering", tables.TOLD)):
         arguments = [urls[source], bootstrap, topic, source]
