@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -17,15 +17,19 @@ from eventlog.envelope import Record
 from eventlog.projection import Applied, Run
 from eventlog.reason import Reason
 from services.metering import block_writer, stage
-from services.metering.block_writer import Written
+from services.metering.block_writer import Prepared, Written
 from services.metering.outbox import outbox_rows
 from services.metering.partitions import Partitions
 from services.metering.run_table import Readings, read_run
+from services.metering.stage import BlockPresent
 from services.metering.store import PROJECTION, TOPIC
 from services.metering.store_metrics import BLOCKS, CONFLICTS
 
 MAX_RUN_RECORDS: Final = 10_000
 """A run costs some milliseconds however short it is. The megabyte that Kafka gives at a time holds 3,000 days."""
+
+_NEW_RUNS: Final = 8
+"""After so many runs of new blocks alone the next one is taken for such a run too, until that is wrong."""
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +51,7 @@ class BlockProjection:
     name: str = PROJECTION
     topic: str = TOPIC
     _partitions: Partitions = field(init=False, repr=False)
-    _expects_new: bool = field(default=True, repr=False)
+    _new_runs: int = field(default=_NEW_RUNS, repr=False)
     _idle: list[Any] = field(default_factory=list, repr=False)
     _is_closed: bool = field(default=False, repr=False)
 
@@ -63,22 +67,32 @@ class BlockProjection:
         readings = read_run(run, partition_count=self.partition_count)
         prepared = [block_writer.prepare(group) for group in readings.groups]
         self.make_room(readings)
-        with self.transaction() as cursor:
-            checkpoint.advance_adbc(cursor, claim, run.next_offset)
-            written = block_writer.write(cursor, prepared, expects_new=self._expects_new)
-            bad = _bad_records(run, readings)
-            dead_letter.park_all_adbc(cursor, self.name, bad)
-            reasons = {record.offset: reason for record, reason in bad}
-            park_limit.demand_adbc(cursor, self.name, run.records, reasons, self.park_limit)
-            if self.publishes:
-                stage.append_events(cursor, outbox_rows(run, readings, written))
-        self._expects_new = not written.has_known
+        try:
+            written = self._write(claim, run, readings, prepared, expects_new=self._new_runs >= _NEW_RUNS)
+        except BlockPresent:
+            self._new_runs = 0
+            written = self._write(claim, run, readings, prepared, expects_new=False)
+        self._new_runs = 0 if written.has_known else self._new_runs + 1
         _note(run, written)
         return Applied(
             applied_count=written.new_count + written.revised_count + written.unchanged_count,
             redelivered_count=written.repeated_count,
             parked=Counter(reason.rule for reason in readings.refused.values()),
         )
+
+    def _write(
+        self, claim: Claim, run: Run, readings: Readings, prepared: Sequence[Prepared], *, expects_new: bool
+    ) -> Written:
+        with self.transaction() as cursor:
+            checkpoint.advance_adbc(cursor, claim, run.next_offset)
+            written = block_writer.write(cursor, prepared, expects_new=expects_new)
+            bad = _bad_records(run, readings)
+            dead_letter.park_all_adbc(cursor, self.name, bad)
+            reasons = {record.offset: reason for record, reason in bad}
+            park_limit.demand_adbc(cursor, self.name, run.records, reasons, self.park_limit)
+            if self.publishes:
+                stage.append_events(cursor, outbox_rows(run, readings, written))
+        return written
 
     def close(self) -> None:
         """Close the connections that no run is using; the others are closed when their run ends."""

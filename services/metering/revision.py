@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from services.metering import block_rows
 from services.metering.byte_column import from_arrow
 from services.metering.fold import Slices, apply, empty_slices
 from services.metering.messages import Group
 from services.metering.stored_slices import Newest, StoredSlices, decode_slices
+from services.metering.stored_values import MISSING
 
 _ORDER: Final = ("source_at", "source_sequence", "content_hash")
 _SAME_ID: Final = ("place", "message_id")
@@ -24,7 +26,7 @@ _HEAD: Final = ("meter_kind", "message_id", "source", *_ORDER)
 @dataclass(frozen=True, slots=True)
 class Known:
     """What the store holds of the blocks in question, by `place`: rows of `block`, and messages sent before under an id
-    that came again (`stage.existing_blocks`)."""
+    that came again (`stage.blocks_of_others`, `stage.sent_before`)."""
 
     blocks: pl.DataFrame
     sent_before: pl.DataFrame
@@ -34,14 +36,16 @@ class Known:
 class Revision:
     """What the messages of one group did.
 
-    `readings` are those that count, in order of offset, with `changed_count` slices each and `is_first` where one made
-    its block. `repeated_count` were sent before, content and all; `conflict_count` have the id of another message.
+    `readings` are those that count, in order of offset, with `changed_count` slices each, `is_first` where one made its
+    block, and `is_completing` where one brought the last slice that was missing. `repeated_count` were sent before,
+    content and all; `conflict_count` have the id of another message.
     """
 
     readings: pl.DataFrame
     repeated_count: int
     conflict_count: int
-    blocks: pa.Table
+    made: pa.Table
+    changed: pa.Table
     inputs: list[pa.Table]
 
 
@@ -62,11 +66,14 @@ def revise(group: Group, readings: pl.DataFrame, known: Known) -> Revision:
     heads = _heads(kept, blocks)
     is_kept_apart = kept.join(heads.select("number", "has_inputs"), on="number", maintain_order="left")["has_inputs"]
     apart = kept.filter(is_kept_apart)
+    rows = block_rows.folded_rows(heads, slices)
+    is_known = heads["number"].is_in(blocks["number"].implode())
     return Revision(
         readings=kept,
         repeated_count=len(sent) - len(kept),
         conflict_count=conflict_count,
-        blocks=block_rows.folded_rows(heads, slices),
+        made=rows.filter((~is_known).to_arrow()),
+        changed=rows.filter(is_known.to_arrow()),
         inputs=[
             block_rows.moved_rows(blocks.filter(~pl.col("has_inputs"))),
             block_rows.input_rows(apart, group.messages, apart["pick"].to_numpy()),
@@ -114,14 +121,23 @@ def _integers(frame: pl.DataFrame, name: str) -> np.ndarray[tuple[int], np.dtype
 
 
 def _fold(kept: pl.DataFrame, slices: Slices, group: Group) -> pl.DataFrame:
-    """Let the messages compete in order of arrival, one of each block at a time; say how many slices each changed."""
+    """Let the messages compete in order of arrival, one of each block at a time; say how many slices each changed, and
+    which brought the last one that was missing."""
     blocks, picks = kept["number"].to_numpy(), kept["pick"].to_numpy()
     turns = kept.select(pl.int_range(pl.len()).over("number")).to_series().to_numpy()
     changed = np.zeros(len(kept), dtype=np.int64)
+    completing = np.zeros(len(kept), dtype=np.bool_)
+    is_whole = _is_whole(slices, slice(None))
     for turn in range(int(turns.max(initial=-1)) + 1):
         rows = np.flatnonzero(turns == turn)
         changed[rows] = apply(slices, blocks[rows], group.messages, picks[rows])
-    return kept.with_columns(changed_count=pl.Series(changed, dtype=pl.Int64))
+        was_whole, is_whole[blocks[rows]] = is_whole[blocks[rows]], _is_whole(slices, blocks[rows])
+        completing[rows] = is_whole[blocks[rows]] & ~was_whole
+    return kept.with_columns(changed_count=pl.Series(changed, dtype=pl.Int64), is_completing=pl.Series(completing))
+
+
+def _is_whole(slices: Slices, blocks: Any) -> NDArray[np.bool_]:
+    return np.asarray((slices.values[blocks] != MISSING).all(axis=1), dtype=np.bool_)
 
 
 def _heads(kept: pl.DataFrame, blocks: pl.DataFrame) -> pl.DataFrame:

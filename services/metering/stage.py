@@ -1,11 +1,15 @@
 """The statements of the store's projector: rows come by COPY into temporary tables, and go on from there by SQL.
 
 All of them run on one ADBC connection, in the transaction of the checkpoint. The temporary tables live as long as the
-connection and are empty at the begin of each transaction.
+connection and are empty at the begin of each transaction. Every statement on `block` and `block_input` names the EAN
+and bounds the days: so it reads the partitions of its months alone, and a database distributed by EAN finds its place.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 
 import adbc_driver_postgresql.dbapi as adbc
@@ -17,35 +21,36 @@ from services.metering.tables import block, block_input
 _NAMES: Final = [column.name for column in block.columns]
 _KEY: Final = [column.name for column in block.primary_key]
 _KEYS: Final = ", ".join(_KEY)
-_BLOCK: Final = ", ".join(_NAMES)
-_CHANGES: Final = ", ".join(f"{name} = excluded.{name}" for name in _NAMES if name not in _KEY)
+_CHANGES: Final = ", ".join(f"{name} = staged.{name}" for name in _NAMES if name not in _KEY)
+_SAME: Final = ("message_id", "content_hash", "source_at", "source_sequence", "source")
 
 _TEMPORARY: Final = {
-    "staged_new": "like block",
-    "staged_folded": "like block",
-    "staged_key": "place integer, ean bigint, channel smallint, day date, meter_id text, message_id bytea",
+    "staged_block": "like block",
+    "staged_key": "record_offset bigint, ean bigint, content_hash bigint, source_at timestamptz, "
+    "source_sequence bigint, day date, channel smallint, meter_id text, message_id bytea, source text",
     "staged_event": "place integer, stream_id text, number integer, event_id uuid, event_type text, key bytea, "
     "payload bytea, correlation_id uuid",
 }
 # Staged rows are few and the tables long: always by index, whatever the planner thinks of a table nobody analysed.
 _PLANS: Final = ("set enable_hashjoin = off", "set enable_mergejoin = off")
-_INSERT_NEW: Final = f"insert into block ({_BLOCK}) select {_BLOCK} from staged_new on conflict do nothing"  # noqa: S608
-_KNOWN: Final = (
-    f"select new.record_offset from staged_new new join block using ({_KEYS}) "  # noqa: S608
-    "where block.record_offset <> new.record_offset"
+_IS_KEY: Final = " and ".join(f"place.{name} = staged.{name}" for name in _KEY)
+_IS_SAME: Final = " and ".join(f"place.{name} = staged.{name}" for name in _SAME)
+_PRESENT: Final = (
+    f"select staged.record_offset, {_IS_SAME} as is_same from staged_key staged "  # noqa: S608
+    f"join block place on {_IS_KEY} and place.day between '{{}}' and '{{}}'"
 )
-_EXISTING: Final = (
-    f"select wanted.place, block.* from (select distinct place, {_KEYS} from staged_key) wanted "  # noqa: S608
-    f"join block using ({_KEYS})"
+_OTHERS: Final = (
+    f"select staged.record_offset as reading, place.* from staged_key staged "  # noqa: S608
+    f"join block place on {_IS_KEY} and place.day between '{{}}' and '{{}}' where not ({_IS_SAME})"
 )
 _SENT_BEFORE: Final = (
-    "select wanted.place, message_id, source, source_at, source_sequence, content_hash "  # noqa: S608
-    f"from (select distinct place, {_KEYS}, message_id from staged_key) wanted "
-    f"join block_input using ({_KEYS}, message_id)"
+    "select staged.record_offset as reading, place.message_id, place.source, place.source_at, "  # noqa: S608
+    f"place.source_sequence, place.content_hash from staged_key staged join block_input place on {_IS_KEY} "
+    "and place.message_id = staged.message_id and place.day between '{}' and '{}'"
 )
-_FOLD: Final = (
-    f"insert into block ({_BLOCK}) select {_BLOCK} from staged_folded "  # noqa: S608
-    f"on conflict ({_KEYS}) do update set {_CHANGES}"
+_UPDATE: Final = (
+    f"update block place set {_CHANGES} from staged_block staged "  # noqa: S608
+    f"where {_IS_KEY} and place.day between '{{}}' and '{{}}'"
 )
 # The versions of a stream go on from its last event; whoever holds the checkpoint is alone on the partition's streams.
 _APPEND: Final = (
@@ -54,6 +59,23 @@ _APPEND: Final = (
     "where past.stream_id = staged_event.stream_id), 0), event_id, event_type, key, payload, correlation_id, now() "
     "from staged_event order by place"
 )
+_UNIQUE_VIOLATION: Final = "23505"
+
+
+class BlockPresent(Exception):
+    """A block that was taken for new is there already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The days that a run is about, both inclusive."""
+
+    first_day: date
+    last_day: date
+
+    def bound(self, statement: str) -> str:
+        """Return `statement` for these days. Written out, for the planner to leave out all other partitions."""
+        return statement.format(self.first_day.isoformat(), self.last_day.isoformat())
 
 
 def connect(database_url: str, *, application_name: str) -> Any:
@@ -72,36 +94,57 @@ def connect(database_url: str, *, application_name: str) -> Any:
     return connection
 
 
-def insert_new(cursor: Any, rows: pa.Table) -> list[int]:
-    """Insert `rows` into `block`; return the offsets of those whose block is there already, which stay out."""
-    if not len(rows):
-        return []
-    _copy(cursor, "staged_new", rows)
-    cursor.execute(_INSERT_NEW)
-    if cursor.rowcount == len(rows):
-        return []
-    cursor.execute(_KNOWN)
-    return list(cursor.fetch_arrow_table()["record_offset"].to_pylist())
-
-
-def existing_blocks(cursor: Any, keys: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Return what is known of the blocks that `keys` name, by their `place`: their rows, and the messages sent before.
-
-    `keys` has a row per reading: place, the key of its block, message_id. Of the messages in `block_input` come those
-    that have the id of a reading about the same block.
-    """
-    _copy(cursor, "staged_key", keys)
-    cursor.execute(_EXISTING)
-    blocks = cursor.fetch_arrow_table()
-    cursor.execute(_SENT_BEFORE)
-    return blocks, cursor.fetch_arrow_table()
-
-
-def write_folded(cursor: Any, rows: pa.Table) -> None:
-    """Write `rows` of `block`, over the present ones where there are any."""
+def insert_blocks(cursor: Any, rows: pa.Table) -> None:
+    """Add `rows` to `block`; none of their blocks may be there yet."""
     if len(rows):
-        _copy(cursor, "staged_folded", rows)
-        cursor.execute(_FOLD)
+        cursor.adbc_ingest(block.name, rows, mode="append")
+
+
+def insert_blocks_unasked(cursor: Any, rows: pa.Table) -> None:
+    """`insert_blocks` where nobody looked whether the blocks are there.
+
+    Raises:
+        BlockPresent: some are. The transaction is lost: roll back, and look first.
+    """
+    try:
+        insert_blocks(cursor, rows)
+    except adbc.Error as error:
+        if (error.sqlstate or "").strip("\0") == _UNIQUE_VIOLATION:
+            raise BlockPresent from error
+        raise
+
+
+def stage_keys(cursor: Any, readings: pa.Table) -> None:
+    """Stage `readings` (columns of `staged_key`) for the questions below: once in a transaction."""
+    _copy(cursor, "staged_key", readings)
+
+
+def present_readings(cursor: Any, span: Span) -> pa.Table:
+    """Return `record_offset` of the staged readings whose block is there, and `is_same`: it is its newest message."""
+    cursor.execute(span.bound(_PRESENT))
+    return cursor.fetch_arrow_table()
+
+
+def blocks_of_others(cursor: Any, span: Span) -> pa.Table:
+    """Return the rows of `block` that are there for staged readings which are not its newest message.
+
+    `reading` is the offset of the reading: a block that several of them are about comes several times.
+    """
+    cursor.execute(span.bound(_OTHERS))
+    return cursor.fetch_arrow_table()
+
+
+def sent_before(cursor: Any, span: Span) -> pa.Table:
+    """Return the messages in `block_input` with block and id of a staged reading; `reading` is that one's offset."""
+    cursor.execute(span.bound(_SENT_BEFORE))
+    return cursor.fetch_arrow_table()
+
+
+def update_blocks(cursor: Any, rows: pa.Table, span: Span) -> None:
+    """Write `rows` of `block` over those that are there."""
+    if len(rows):
+        _copy(cursor, "staged_block", rows)
+        cursor.execute(span.bound(_UPDATE))
 
 
 def write_inputs(cursor: Any, rows: pa.Table) -> None:
@@ -119,3 +162,7 @@ def append_events(cursor: Any, rows: pa.Table) -> None:
 
 def _copy(cursor: Any, table: str, rows: pa.Table) -> None:
     cursor.adbc_ingest(table, rows, mode="append", temporary=True)
+
+
+STATEMENTS: Final[Sequence[str]] = (_PRESENT, _OTHERS, _SENT_BEFORE, _UPDATE)
+"""All on `block` and `block_input`, beside COPY into them."""
