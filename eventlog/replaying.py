@@ -38,7 +38,7 @@ def carry_out(wish: Wish, what: Rebuildable, url: str, kafka: KafkaAccess, *, sh
         aside = schema_of(pair.live_schema, what.name, wish.aside)
         if wish.switches:
             _make_aside(pair, url, aside)
-        comparison, count = asyncio.run(_work(wish, pair, beside_url, kafka, aside, show))
+        comparison, rebuild = asyncio.run(_work(wish, pair, beside_url, kafka, aside, show))
         has_switched = wish.switches and (wish.accepts_differences or bool(comparison and comparison.is_identical))
         if has_switched or wish.version == REBUILD:
             clear(pair.beside, pair.schema)
@@ -47,7 +47,8 @@ def carry_out(wish: Wish, what: Rebuildable, url: str, kafka: KafkaAccess, *, sh
         wish=wish,
         comparison=comparison,
         has_switched=has_switched,
-        applied_count=count,
+        applied_count=rebuild.applied_count,
+        applying_seconds=rebuild.seconds,
         seconds=time.monotonic() - began,
     )
 
@@ -104,8 +105,8 @@ def _make_aside(pair: Pair, url: str, schema: str) -> None:
 
 async def _work(
     wish: Wish, pair: Pair, beside_url: str, kafka: KafkaAccess, aside: str, show: Show
-) -> tuple[Comparison | None, int]:
-    """Return how both compare (None where the version was followed) and how many records were applied."""
+) -> tuple[Comparison | None, Rebuild]:
+    """Return how both compare (None where the version was followed), and what applied the records."""
     what = pair.what
     with what.open(pair.beside, beside_url) as projection:
         rebuild = Rebuild(
@@ -114,11 +115,11 @@ async def _work(
         async with rebuild:
             if wish.follows:
                 await _follow(pair, rebuild, show)
-                return None, rebuild.applied_count
+                return None, rebuild
             comparison = await compare(pair, rebuild, show)
             if wish.switches and (comparison.is_identical or wish.accepts_differences):
                 await put_in_place(pair, rebuild, aside=aside, show=show)
-            return comparison, rebuild.applied_count
+            return comparison, rebuild
 
 
 async def _follow(pair: Pair, rebuild: Rebuild, show: Show) -> None:

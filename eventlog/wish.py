@@ -31,13 +31,15 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of it; `comparison` is None where nothing was compared. `seconds` are of all the work."""
+    """What came of it; `comparison` is None where nothing was compared. Of `seconds`, the records took
+    `applying_seconds`."""
 
     projection: str
     wish: Wish
     comparison: Comparison | None = None
     has_switched: bool = False
     applied_count: int = 0
+    applying_seconds: float = 0.0
     seconds: float = 0.0
 
     @property
@@ -73,5 +75,5 @@ class Outcome:
             "dropped": self.wish.drops,
             "applied_records": self.applied_count,
             "seconds": round(self.seconds, 3),
-            "records_per_second": round(self.applied_count / self.seconds, 1) if self.seconds else 0.0,
+            "records_per_second": round(self.applied_count / (self.applying_seconds or 1.0), 1),
         }

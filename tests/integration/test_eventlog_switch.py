@@ -138,22 +138,19 @@ class Reader(threading.Thread):
 
 @contextlib.contextmanager
 def reading(url: str) -> Iterator[list[Reader]]:
-    """Read meanwhile: a prepared statement, one parsed each time, one in a transaction of two, and one by ADBC."""
+    """Read meanwhile: a prepared statement, two in one transaction, and one by ADBC."""
     count = "select count(*) from landed"
     with contextlib.ExitStack() as stack:
         uri = libpq_uri(url, application_name="reader")
-        connections = [stack.enter_context(psycopg.connect(uri, autocommit=True)) for _ in range(3)]
+        connections = [stack.enter_context(psycopg.connect(uri, autocommit=True)) for _ in range(2)]
         cursor = stack.enter_context(stack.enter_context(adbc.connect(uri, autocommit=True)).cursor())
 
         def prepared() -> int:
             return int(connections[0].execute(count, prepare=True).fetchone()[0])  # type: ignore[index]
 
-        def parsed() -> int:
-            return int(connections[1].execute(count, prepare=False).fetchone()[0])  # type: ignore[index]
-
         def twice() -> int:
-            with connections[2].transaction():
-                first, second = (int(connections[2].execute(count).fetchone()[0]) for _ in range(2))  # type: ignore[index]
+            with connections[1].transaction():
+                first, second = (int(connections[1].execute(count).fetchone()[0]) for _ in range(2))  # type: ignore[index]
             assert first <= second
             return second
 
@@ -161,7 +158,7 @@ def reading(url: str) -> Iterator[list[Reader]]:
             cursor.execute(count)
             return int(cursor.fetchone()[0])
 
-        readers = [Reader(ask) for ask in (prepared, parsed, twice, by_adbc)]
+        readers = [Reader(ask) for ask in (prepared, twice, by_adbc)]
         for each in readers:
             each.start()
         try:
