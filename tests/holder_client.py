@@ -133,3 +133,51 @@ class FrontDoors:
 def reference() -> str:
     """A reference number that nobody used."""
     return secrets.token_hex(8)
+
+
+def consent(
+    platform: Running,
+    holder: HolderClient,
+    eans: list[str],
+    *,
+    who: str = "anouk",
+    service: str = "VH_onbepaald",
+    contract_number: str = "1000000001",
+    **more: Any,
+) -> list[dict[str, Any]]:
+    """Open a session as the holder and consent to it as a person; return the mandates as mandate names them."""
+    body = {
+        "dataAccessContractNumber": contract_number,
+        "referenceNumber": reference(),
+        "flow": "B2C",
+        "dataServices": [{"dataServiceType": service, **more}],
+        "numberOfEans": len(eans),
+        "returnUrlSuccess": None,
+    }
+    opened = holder.post("shortUrlIdentifier", body)
+    assert opened.status_code == 200, opened.text
+    session_id = opened.json()["data"]["shortUrlIdentifier"]
+    with platform.client("mandate") as mandate:
+        answer = mandate.post(f"/sessions/{session_id}/consent", json={"eans": eans}, headers=platform.person(who))
+    assert answer.status_code == 201, answer.text
+    granted: list[dict[str, Any]] = answer.json()["mandates"]
+    return granted
+
+
+def withdraw(platform: Running, mandate: dict[str, Any], *, who: str = "anouk") -> None:
+    """Take a mandate back, as the net user; return when mandate has it in its book."""
+    path = f"/mandates/{mandate['ean']}/{mandate['mandate_id']}/withdrawal"
+    headers = platform.person(who)
+    with platform.client("mandate") as client:
+        assert client.post(path, headers=headers).status_code == 200
+
+
+def until_answered(holder: HolderClient, ean: str, status: int, **query: str) -> tuple[httpx.Response, float]:
+    """Ask until the answer has `status`; return it and how many seconds that took."""
+    began = time.monotonic()
+    while True:
+        answer = holder.energy(ean, **query)
+        if answer.status_code == status:
+            return answer, time.monotonic() - began
+        assert time.monotonic() - began < 30, (answer.status_code, answer.text)
+        time.sleep(0.01)

@@ -17,7 +17,7 @@ from eventlog.codec import decode
 from eventlog.events import DataDelivered, DataRefused, Event
 from services.export.domain.ledger import verify
 from stack.demo.folk import HOLDERS
-from tests.holder_client import FrontDoors, HolderClient, reference
+from tests.holder_client import FrontDoors, HolderClient, consent, until_answered, withdraw
 from tests.running import Running, running
 
 pytestmark = pytest.mark.integration
@@ -78,52 +78,6 @@ def holder(doors: FrontDoors) -> Iterator[HolderClient]:
 def other(doors: FrontDoors) -> Iterator[HolderClient]:
     with doors.holder(OTHER_KBO, "1000000002") as client:
         yield client
-
-
-def consent(
-    platform: Running,
-    holder: HolderClient,
-    eans: list[str],
-    *,
-    who: str = "anouk",
-    service: str = "VH_onbepaald",
-    **more: Any,
-) -> list[dict[str, Any]]:
-    """Open a session as the holder and consent to it as a person; return the mandates as mandate names them."""
-    body = {
-        "dataAccessContractNumber": "1000000001",
-        "referenceNumber": reference(),
-        "flow": "B2C",
-        "dataServices": [{"dataServiceType": service, **more}],
-        "numberOfEans": len(eans),
-        "returnUrlSuccess": None,
-    }
-    opened = holder.post("shortUrlIdentifier", body)
-    assert opened.status_code == 200, opened.text
-    session_id = opened.json()["data"]["shortUrlIdentifier"]
-    with platform.client("mandate") as mandate:
-        answer = mandate.post(f"/sessions/{session_id}/consent", json={"eans": eans}, headers=platform.person(who))
-    assert answer.status_code == 201, answer.text
-    granted: list[dict[str, Any]] = answer.json()["mandates"]
-    return granted
-
-
-def withdraw(platform: Running, mandate: dict[str, Any], *, who: str = "anouk") -> None:
-    path = f"/mandates/{mandate['ean']}/{mandate['mandate_id']}/withdrawal"
-    headers = platform.person(who)
-    with platform.client("mandate") as client:
-        assert client.post(path, headers=headers).status_code == 200
-
-
-def until_answered(holder: HolderClient, ean: str, status: int, **query: str) -> tuple[httpx.Response, float]:
-    """Ask until the answer has `status`; return it and how many seconds that took."""
-    began = time.monotonic()
-    while True:
-        answer = holder.energy(ean, **query)
-        if answer.status_code == status:
-            return answer, time.monotonic() - began
-        assert time.monotonic() - began < 30, (answer.status_code, answer.text)
-        time.sleep(0.01)
 
 
 def entries(platform: Running, stream: str) -> list[Event]:
@@ -433,17 +387,4 @@ def test_with_the_ledger_locked_nothing_leaves(platform: Running, holder: Holder
         locking.rollback()
         assert answer.result(20).status_code == 200
     assert len(entries(platform, f"ledger:{HOUSE}")) == before + 1
-    withdraw(platform, mandate)
-
-
-def test_without_news_from_mandate_the_door_closes_and_opens_again(platform: Running, holder: HolderClient) -> None:
-    [mandate] = consent(platform, holder, [HOUSE])
-    until_answered(holder, HOUSE, 200, **OCTOBER)
-    platform.kill("mandate")
-    try:
-        closed, _ = until_answered(holder, HOUSE, 503, **OCTOBER)
-    finally:
-        platform.start_again("mandate")
-    assert (closed.json()["Code"], closed.headers["retry-after"]) == ("PermissionsStale", "5")
-    until_answered(holder, HOUSE, 200, **OCTOBER)
     withdraw(platform, mandate)
