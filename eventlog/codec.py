@@ -6,13 +6,13 @@ An older version comes back as the newest dataclass: by Avro's own resolution, a
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from functools import cache
 from io import BytesIO
 from operator import attrgetter
-from typing import Any, Final, get_origin, get_type_hints
+from typing import Any, Final, get_args, get_origin, get_type_hints
 
 import fastavro
 
@@ -35,6 +35,18 @@ _DAMAGES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
+class _Record:
+    """The same of a record that arrays of an event hold."""
+
+    record_type: type[Any]
+    names: tuple[str, ...]
+    values_of: Callable[[Any], tuple[Any, ...]]
+
+    def datum(self, record: Any) -> dict[str, Any]:
+        return dict(zip(self.names, self.values_of(record), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
 class _Shape:
     """What the codec needs to know of one event type, found out once."""
 
@@ -45,6 +57,7 @@ class _Shape:
     values_of: Callable[[Event], tuple[Any, ...]]
     instants: tuple[str, ...]
     arrays: tuple[str, ...]
+    records: Mapping[str, _Record]
 
 
 @cache
@@ -61,7 +74,17 @@ def _shape(name: str) -> _Shape:
         values_of=attrgetter(*names),
         instants=tuple(each for each in names if hints[each] is datetime),
         arrays=tuple(each for each in names if get_origin(hints[each]) is tuple),
+        records={
+            each: _record(get_args(hints[each])[0])
+            for each in names
+            if get_origin(hints[each]) is tuple and is_dataclass(get_args(hints[each])[0])
+        },
     )
+
+
+def _record(record_type: Any) -> _Record:
+    names = tuple(field.name for field in fields(record_type))
+    return _Record(record_type, names, attrgetter(*names))
 
 
 def encode(event: Event) -> bytes:
@@ -75,6 +98,8 @@ def encode(event: Event) -> bytes:
     for name in shape.instants:
         if datum[name].tzinfo is None:
             raise ValueError(f"{name} has no zone; instants are UTC")
+    for name, record in shape.records.items():
+        datum[name] = [record.datum(each) for each in datum[name]]
     out = BytesIO()
     out.write(shape.header)
     try:
@@ -110,6 +135,8 @@ def decode_body(schema: Schema, body: bytes) -> Event:
         datum: Any = fastavro.schemaless_reader(stream, schema.parsed, reader)
         for name in shape.arrays:
             datum[name] = tuple(datum[name])
+        for name, record in shape.records.items():
+            datum[name] = tuple(record.record_type(**each) for each in datum[name])
     except _DAMAGES as error:
         raise Undecodable(f"damaged {schema.name}: {type(error).__name__}") from error
     if stream.tell() != len(body):

@@ -6,11 +6,17 @@ A deadline ends with the local day (Europe/Brussels) that `due_on` names; the da
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, assert_never
 
+from market.channel import Energy, MeterKind, Resolution
+from market.local_time import day_of, day_start, slice_bounds
 from market.working_days import add_working_days, previous_working_day, working_day_of_next_month
+
+_ONE_DAY: Final = timedelta(days=1)
+_GAS_READINGS: Final = timedelta(hours=72)
 
 
 class Clock(StrEnum):
@@ -51,6 +57,22 @@ def due_on(deadline: Deadline, day: date) -> date:
             return working_day_of_next_month(day, deadline.count)
         case _:
             assert_never(deadline.clock)
+
+
+@lru_cache(maxsize=16384)
+def readings_due_at(energy: Energy, resolution: Resolution, kind: MeterKind, day: date) -> datetime:
+    """The instant (UTC, inclusive) until which readings of the block of `day` are in time.
+
+    Electricity: the end of the local day after the block's last one, of an AMR meter the end of the next working day.
+    Gas: 72 hours after the block's end. Sources: TRDE 4.3.43 for AMR; for the others what arrives in practice, for
+    the reference values of "complete and timely" are not published.
+    """
+    end = slice_bounds(energy, resolution, day)[-1]
+    if energy is Energy.GAS:
+        return end + _GAS_READINGS
+    last = day_of(energy, end) - _ONE_DAY
+    due = add_working_days(last, 1) if kind is MeterKind.AMR else last + _ONE_DAY
+    return day_start(energy, due + _ONE_DAY)
 
 
 def days_delivered_on(working_day: date) -> tuple[date, date]:

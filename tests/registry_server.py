@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from eventlog import framing
 from eventlog.schema_registry import RegistryAccess, SchemaRegistry
 from stack.apicurio import RegistryServer
 from stack.child import Child
@@ -32,9 +33,20 @@ class Apicurio:
         finally:
             self.child.process.send_signal(signal.SIGCONT)
 
-    def client(self) -> SchemaRegistry:
+    @contextmanager
+    def client(self) -> Iterator[SchemaRegistry]:
         """A client that knows no id yet."""
-        return SchemaRegistry(self.access)
+        client = SchemaRegistry(self.access)
+        try:
+            yield client
+        finally:
+            client.close()
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Let this process read and publish as one of the platform with the registry does."""
+        with self.client() as client, framing.using(client):
+            yield
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from eventlog.events.mandate import (
     MandateWithdrawn,
     ReturnRootRegistered,
 )
-from eventlog.events.metering import BlockRevised, ReadingsRecorded, RunApplied
+from eventlog.events.metering import BlockRevised, ReadingsRecorded, RunApplied, RunArrival
 from eventlog.events.register import (
     AccessPointClosed,
     AccessPointRegistered,
@@ -91,5 +91,6 @@ __all__ = [
     "ReadingsRecorded",
     "ReturnRootRegistered",
     "RunApplied",
+    "RunArrival",
     "SubHeadPointAdded",
 ]

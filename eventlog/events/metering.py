@@ -39,12 +39,31 @@ class ReadingsRecorded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunArrival:
+    """What came of one source, for one day and one energy, in a run; counts are of blocks. `energy` is ELECTRICITY or
+    GAS.
+
+    `new_count` first seen; `completed_count` got the last value that was missing; `late_count` of the new ones, by
+    `market.deadline.readings_due_at`; `revised_count` existing ones that changed.
+    """
+
+    source: str
+    day: date
+    energy: str
+    new_count: int
+    completed_count: int
+    late_count: int
+    revised_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunApplied(Event):
     """One committed run of the quarter-hour store: records [first_offset, next_offset) of one partition.
 
     Counts are of blocks: `new_count` first seen, `revised_count` changed an existing block, `unchanged_count` changed
     nothing (sent twice, or outranked), `parked_count` could not be used. `oldest_day` and `newest_day` are the bounds
-    (inclusive) of the days touched; equal to each other where there is one.
+    (inclusive) of the days touched; equal to each other where there is one. `arrivals` says the same by source, day and
+    energy, ordered so; empty in what version 1 wrote.
     """
 
     topic: str
@@ -57,6 +76,7 @@ class RunApplied(Event):
     parked_count: int
     oldest_day: date
     newest_day: date
+    arrivals: tuple[RunArrival, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,9 +78,8 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         for each in findings:
             print(each)
-        print(
-            f"{len(registry.published().by_version)} schemas of ours; {sum(each.is_bad for each in findings)} to mend"
-        )
+        count = len(registry.published().by_version)
+        print(f"{count} schemas of ours; {sum(each.is_bad for each in findings)} to be looked at")
     return 1 if any(each.is_bad for each in findings) else 0
 
 

@@ -12,6 +12,7 @@ from eventlog.events import (
     Event,
     ReadingsRecorded,
     RunApplied,
+    RunArrival,
 )
 from market.ean import Ean
 from tests.contract.golden_export import EXPORT
@@ -53,6 +54,38 @@ GOLDEN: Final[dict[tuple[str, int], Event]] = {
         oldest_day=date(2026, 10, 25),
         newest_day=date(2026, 11, 19),
     ),
+    ("RunApplied", 2): RunApplied(
+        topic="meter-readings",
+        partition=3,
+        first_offset=104,
+        next_offset=108,
+        new_count=3,
+        revised_count=1,
+        unchanged_count=0,
+        parked_count=0,
+        oldest_day=date(2026, 10, 25),
+        newest_day=date(2026, 11, 19),
+        arrivals=(
+            RunArrival(
+                source="demo-publisher",
+                day=date(2026, 10, 25),
+                energy="ELECTRICITY",
+                new_count=1,
+                completed_count=2,
+                late_count=1,
+                revised_count=1,
+            ),
+            RunArrival(
+                source="demo-publisher",
+                day=date(2026, 11, 19),
+                energy="GAS",
+                new_count=2,
+                completed_count=1,
+                late_count=0,
+                revised_count=0,
+            ),
+        ),
+    ),
     ("BlockRevised", 1): BlockRevised(
         ean=POINT,
         meter_id="",
@@ -82,5 +115,7 @@ def _spelled(value: object) -> object:
             return str(value)
         case tuple():
             return [_spelled(each) for each in value]
+        case dict():
+            return {name: _spelled(each) for name, each in value.items()}
         case _:
             return value

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from eventlog import registry
-from eventlog.events import EVENT_TYPES
+from eventlog.events import EVENT_TYPES, RunArrival
 from eventlog.registry import SCHEMA_DIR, InvalidSchema, Schema, load_registry
 from eventlog.topics import load_topics
 from market.channel import CHANNELS, MeterKind
@@ -37,6 +37,7 @@ def avro_type(python_type: object) -> set[str]:
         (datetime, {"long timestamp-micros"}),
         (tuple[int, ...], {"array of int"}),
         (tuple[UUID, ...], {"array of string uuid"}),
+        (tuple[RunArrival, ...], {"array of record RunArrival"}),
     ]
     return next(names for known_type, names in known if known_type == python_type)
 
@@ -48,7 +49,15 @@ def described(field_type: Any) -> str:
         return " or ".join(described(each) for each in field_type)
     if field_type["type"] == "array":
         return f"array of {described(field_type['items'])}"
+    if field_type["type"] == "record":
+        return f"record {field_type['name']}"
     return " ".join(each for each in (field_type["type"], field_type.get("logicalType")) if each)
+
+
+def records_of(raw: dict[str, Any]) -> list[dict[str, Any]]:
+    """The record of an event, and those that its arrays hold."""
+    kinds = [each["type"] for each in raw["fields"] if described(each["type"]).startswith("array of record")]
+    return [raw, *(each["items"] for each in kinds)]
 
 
 def test_there_are_schemas_and_each_belongs_to_an_event() -> None:
@@ -57,14 +66,19 @@ def test_there_are_schemas_and_each_belongs_to_an_event() -> None:
 
 @pytest.mark.parametrize("schema", named(SCHEMAS))
 def test_the_record_and_every_field_and_enum_say_what_they_mean(schema: Schema) -> None:
-    raw = json.loads(schema.text)
-    speakers = [raw, *raw["fields"], *(each["type"] for each in raw["fields"] if isinstance(each["type"], dict))]
+    speakers = [
+        each
+        for record in records_of(json.loads(schema.text))
+        for each in (record, *record["fields"], *(field["type"] for field in record["fields"]))
+        if isinstance(each, dict)
+    ]
     assert [each["name"] for each in speakers if "name" in each and len(each.get("doc", "")) < 10] == []
 
 
 @pytest.mark.parametrize("schema", named(SCHEMAS))
 def test_every_enum_has_the_default_unknown_so_that_it_can_grow(schema: Schema) -> None:
-    kinds = [each["type"] for each in json.loads(schema.text)["fields"] if described(each["type"]) == "enum"]
+    fields = [field for record in records_of(json.loads(schema.text)) for field in record["fields"]]
+    kinds = [each["type"] for each in fields if described(each["type"]) == "enum"]
     assert all(each["default"] == "UNKNOWN" and each["symbols"][0] == "UNKNOWN" for each in kinds)
 
 
@@ -80,6 +94,13 @@ def test_a_dataclass_and_its_newest_schema_have_the_same_types(name: str) -> Non
     hints = {key: getattr(kind, "__supertype__", kind) for key, kind in get_type_hints(EVENT_TYPES[name]).items()}
     wrong = [each["name"] for each in raw["fields"] if described(each["type"]) not in avro_type(hints[each["name"]])]
     assert wrong == []
+
+
+def test_the_records_inside_an_event_have_the_fields_of_their_dataclass_in_the_same_order() -> None:
+    (record,) = records_of(json.loads(registry.published().newest("RunApplied").text))[1:]
+    kinds = {each["name"]: described(each["type"]) for each in record["fields"]}
+    assert list(kinds) == [each.name for each in dataclasses.fields(RunArrival)]
+    assert [kinds[name] for name in ("source", "day", "energy", "late_count")] == ["string", "int date", "enum", "int"]
 
 
 @pytest.mark.parametrize("name", sorted(EVENT_TYPES))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import subprocess
@@ -60,8 +61,9 @@ class Deployment:
 
 def kwartier(*arguments: str) -> tuple[int, str]:
     """Type a command; return its exit code and what it printed."""
-    done = subprocess.run([sys.executable, "-m", "stack.cli", *arguments], capture_output=True, text=True, check=False)
-    return done.returncode, done.stdout + done.stderr
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(out):
+        code = cli.main(arguments)
+    return code, out.getvalue()
 
 
 def start_of_a_producer(url: str) -> tuple[int, str]:
@@ -118,7 +120,8 @@ def test_every_version_is_registered_in_order_and_the_second_time_nothing_change
     code, told = deployment.second
     outcomes = {(each["subject"], each["version"]): each["outcome"] for each in json.loads(told)["schemas"]}
     assert (code, set(outcomes.values()), len(outcomes)) == (0, {"unchanged"}, OURS)
-    texts = [json.loads(each) for each in deployment.registry.client().texts("kwartier.export.DataDelivered")]
+    with deployment.registry.client() as client:
+        texts = [json.loads(each) for each in client.texts("kwartier.export.DataDelivered")]
     assert texts == [json.loads(each.text) for each in registry.published().versions("DataDelivered")]
 
 
@@ -140,33 +143,33 @@ def test_the_registry_itself_refuses_what_could_not_be_read_both_ways(deployment
 
 
 def test_a_schema_that_the_registry_refuses_is_named_and_the_exit_code_says_so(
-    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "mandate").mkdir()
     path = tmp_path / "mandate" / "MandateWithdrawn.v1.avsc"
     path.write_text(json.dumps(planted("MandateWithdrawn")), encoding="utf-8")
     monkeypatch.setattr(registry, "published", lambda: registry.load_registry(tmp_path))
-    assert cli.main(["schemas", "register", "--url", deployment.registry.access.url]) == 1
-    assert "refused kwartier.mandate.MandateWithdrawn v1: " in capsys.readouterr().out
+    code, told = kwartier("schemas", "register", "--url", deployment.registry.access.url)
+    assert code == 1
+    assert "refused kwartier.mandate.MandateWithdrawn v1: " in told
 
 
-def test_a_newer_version_of_somebody_else_is_read_as_ours_and_shown_as_drift(
-    deployment: Deployment, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_newer_version_of_somebody_else_is_read_as_ours_and_shown_as_drift(deployment: Deployment) -> None:
     path = "/subjects/kwartier.mandate.DataAccessContractSigned/versions"
     newer = {"schema": json.dumps(planted("DataAccessContractSigned", default=""))}
     number = raw(deployment.registry, "POST", path, newer).json()["id"]
     body = encode(CONTRACT_SIGNED)[framing.HEADER_LENGTH :] + b"\x0aadded"
-    with framing.using(deployment.registry.client()):
+    with deployment.registry.in_use():
         assert decode(b"\x00" + number.to_bytes(4, "big") + body) == CONTRACT_SIGNED
-    assert cli.main(["schemas", "check", "--url", deployment.registry.access.url]) == 1
-    assert "unknown kwartier.mandate.DataAccessContractSigned: it has a version" in capsys.readouterr().out
+    code, told = kwartier("schemas", "check", "--url", deployment.registry.access.url)
+    assert code == 1
+    assert "unknown kwartier.mandate.DataAccessContractSigned: it has a version" in told
 
 
 def test_an_id_that_means_nothing_here_is_a_bad_record(deployment: Deployment) -> None:
     theirs = {"schema": json.dumps({"type": "record", "name": "Theirs", "namespace": "shop", "fields": []})}
     number = raw(deployment.registry, "POST", "/subjects/shop.Theirs/versions", theirs).json()["id"]
-    with framing.using(deployment.registry.client()):
+    with deployment.registry.in_use():
         with pytest.raises(UnknownSchema, match="none of our events"):
             decode(b"\x00" + number.to_bytes(4, "big"))
         with pytest.raises(UnknownSchema, match="no schema has this id"):
@@ -174,24 +177,24 @@ def test_an_id_that_means_nothing_here_is_a_bad_record(deployment: Deployment) -
 
 
 def test_a_registry_that_does_not_answer_is_an_outage_and_what_is_known_is_kept(deployment: Deployment) -> None:
-    client = deployment.registry.client()
-    known = registry.published().newest("MandateGranted")
-    number = client.number(known)
-    assert client.schema(number) is known
-    with deployment.registry.frozen():
-        assert client.number(known) == number
+    known, other = registry.published().newest("MandateGranted"), registry.published().newest("MandateEnded")
+    with deployment.registry.client() as client:
+        number = client.number(known)
         assert client.schema(number) is known
-        with pytest.raises(RegistryAway, match=r"^the schema registry at 127\.0\.0\.1:\d+ does not answer"):
-            client.number(registry.published().newest("MandateEnded"))
-    assert client.number(registry.published().newest("MandateEnded")) != number
+        with deployment.registry.frozen():
+            assert client.number(known) == number
+            assert client.schema(number) is known
+            with pytest.raises(RegistryAway, match=r"^the schema registry at 127\.0\.0\.1:\d+ does not answer"):
+                client.number(other)
+        assert client.number(other) != number
 
 
 def test_only_what_is_ours_and_registered_has_an_id(deployment: Deployment, tmp_path: Path) -> None:
     (tmp_path / "mandate").mkdir()
     path = tmp_path / "mandate" / "MandateGranted.v9.avsc"
     path.write_text(json.dumps(planted("MandateGranted", default="")), encoding="utf-8")
-    with pytest.raises(NotRegistered, match="MandateGranted v9 is not registered"):
-        deployment.registry.client().number(registry.read_schema(path))
+    with deployment.registry.client() as client, pytest.raises(NotRegistered, match="MandateGranted v9 is not"):
+        client.number(registry.read_schema(path))
 
 
 async def test_while_the_registry_is_away_nothing_parks_and_then_everything_is_stored(
@@ -200,10 +203,10 @@ async def test_while_the_registry_is_away_nothing_parks_and_then_everything_is_s
     """The first record is in single-object framing and waits behind nobody; the second needs the registry."""
     topic = await make_readings_topic(kafka_bootstrap)
     events = [reading(5, number=1), reading(6, number=2, sequence=1)]
-    with framing.using(deployment.registry.client()):
+    with deployment.registry.in_use():
         values = [encode(events[0]), outgoing(encode(events[1]))]
     assert [value[0] for value in values] == [0xC3, 0x00]
-    with open_store(database_url) as store, framing.using(deployment.registry.client()):
+    with open_store(database_url) as store, deployment.registry.in_use():
         store.projection.topic = topic
         with deployment.registry.frozen():
             await publish(kafka_bootstrap, topic, values)
@@ -255,7 +258,7 @@ async def test_a_decision_goes_out_in_the_registrys_framing_and_is_applied(
 
     await until(is_applied)
     assert {record.value[:1] for record in records} == {b"\x00"}
-    with framing.using(deployment.registry.client()):
+    with deployment.registry.in_use():
         assert HOUSE_REGISTERED in [decode(record.value) for record in records]
 
 
@@ -275,7 +278,7 @@ async def test_readings_in_both_framings_on_one_topic_are_stored_and_the_run_is_
 
     await until(is_told)
     assert {record.value[:1] for record in told} == {b"\x00"}
-    with framing.using(deployment.registry.client()):
+    with deployment.registry.in_use():
         assert {type(decode(record.value)).__name__ for record in told} == {"RunApplied"}
 
 
