@@ -6,6 +6,7 @@ import asyncio
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -16,6 +17,7 @@ from eventlog import metrics
 from eventlog.checkpoint import Claim
 from eventlog.consumer import Progress
 from eventlog.database import create_engine, create_tables
+from eventlog.probes import stalled_projections
 from eventlog.projection import Applied, Run
 from tests.effects import NAME, Offsets, consuming, counts, effects, has, in_order, once, values
 from tests.faults.member_process import member
@@ -132,25 +134,64 @@ async def test_a_member_that_is_told_to_stop_ends_the_run_it_is_in(engine: Engin
     assert in_order(engine) == [(0, offset) for offset in range(25)]
 
 
+@dataclass
+class Stuck(Offsets):
+    """Its runs hang as often as `hang_count` says, until `is_free`."""
+
+    hang_count: int = 1
+    is_free: threading.Event = field(default_factory=threading.Event)
+
+    def apply(self, claim: Claim, run: Run) -> Applied:
+        if self.hang_count:
+            self.hang_count -= 1
+            assert self.is_free.wait(60)
+        return super().apply(claim, run)
+
+
 async def test_a_run_that_does_not_end_keeps_nobody_from_stopping(
     engine: Engine, kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     topic = await make_topic(kafka_bootstrap, 1)
-    is_begun, is_free = threading.Event(), threading.Event()
     monkeypatch.setattr("eventlog.member._FINISHING_SECONDS", 0.2)
-
-    class Stuck(Offsets):
-        def apply(self, claim: Claim, run: Run) -> Applied:
-            is_begun.set()
-            assert is_free.wait(60)
-            return super().apply(claim, run)
-
-    async with consuming(Stuck(engine, topic), kafka_bootstrap):
+    stuck = Stuck(engine, topic)
+    async with consuming(stuck, kafka_bootstrap):
         await send(kafka_bootstrap, topic, values(4), partition=0)
-        await until(is_begun.is_set)
+        await until(lambda: not stuck.hang_count)
     async with consuming(Offsets(engine, topic), kafka_bootstrap):
         await until(lambda: has(engine, 4))
-        is_free.set()  # the old run goes on, and is fenced
+        stuck.is_free.set()  # the old run goes on, and is fenced
         await send(kafka_bootstrap, topic, values(4), partition=0)
         await until(lambda: has(engine, 8))
     assert counts(engine) == once(8)
+
+
+async def test_a_member_that_hangs_is_replaced_and_its_run_left_behind(
+    engine: Engine, kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = await make_topic(kafka_bootstrap, 1)
+    monkeypatch.setattr("eventlog.member._FINISHING_SECONDS", 0.2)
+    stuck, progress = Stuck(engine, topic), Progress(stall_limit_seconds=4.0)
+    async with consuming(stuck, kafka_bootstrap, progress):
+        await send(kafka_bootstrap, topic, values(4), partition=0)
+        await until(lambda: has(engine, 4))
+        stuck.is_free.set()
+        await send(kafka_bootstrap, topic, values(4), partition=0)
+        await until(lambda: has(engine, 8))
+        await until(lambda: progress.standstill.seconds == 0)
+    assert counts(engine) == once(8)
+
+
+async def test_what_no_replacement_mends_turns_liveness_red(
+    engine: Engine, kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = await make_topic(kafka_bootstrap, 1)
+    monkeypatch.setattr("eventlog.member._FINISHING_SECONDS", 0.2)
+    stuck, progress = Stuck(engine, topic, hang_count=1000), Progress(stall_limit_seconds=4.0)
+    async with consuming(stuck, kafka_bootstrap, progress):
+        await send(kafka_bootstrap, topic, values(4), partition=0)
+        await until(lambda: bool(stalled_projections([progress])))
+        assert stuck.hang_count <= 998  # by another member, too
+        stuck.hang_count = 0
+        stuck.is_free.set()
+        await until(lambda: not stalled_projections([progress]))
+    assert counts(engine) == once(4)
