@@ -14,8 +14,16 @@ from sqlalchemy import Engine
 from eventlog import relay
 from eventlog.consumer import Progress, consume
 from eventlog.database import create_engine
-from eventlog.probes import ProjectionStatus, ops_routes, projection_status, unready_database, unready_projections
+from eventlog.probes import (
+    ProjectionStatus,
+    ops_routes,
+    projection_status,
+    stalled_projections,
+    unready_database,
+    unready_projections,
+)
 from eventlog.process import Task, run
+from eventlog.purge import purge_published
 from eventlog.registered import use_schema_registry
 from eventlog.settings import read_settings
 from eventlog.topics import load_topics, partition_of
@@ -40,6 +48,7 @@ from services.metering.topic_ends import TopicEnds
 
 ROLES: Final = ("api", "relay", "project")
 RELAYED_TOPIC: Final = "metering-events"
+_FOR_EVER_HOURS: Final = 24 * 365 * 100
 
 
 def run_service(roles: Collection[str]) -> NoReturn:
@@ -49,7 +58,14 @@ def run_service(roles: Collection[str]) -> NoReturn:
     use_schema_registry(settings.schema_registry, publishes=settings.service if publishes else "")
     engine = create_engine(settings.database_url.get_secret_value(), application_name=settings.service)
     app, tasks = build(settings, roles, engine)
-    run(settings.service, app=app, host=settings.host, port=settings.port, tasks=tasks)
+    run(
+        settings.service,
+        app=app,
+        host=settings.host,
+        port=settings.port,
+        tasks=tasks,
+        tracing_endpoint=settings.tracing_otlp_endpoint,
+    )
 
 
 def build(settings: MeteringSettings, roles: Collection[str], engine: Engine) -> tuple[FastAPI, list[Task]]:
@@ -62,6 +78,7 @@ def build(settings: MeteringSettings, roles: Collection[str], engine: Engine) ->
     app.router.routes.extend(
         ops_routes(
             is_ready=lambda: unready_database(engine) + (projecting.unready() if projecting else []),
+            stalled=lambda: projecting.stalled() if projecting else [],
             projections=lambda: [projecting.status()] if projecting else [],
             unpublished=partial(relay.count_unpublished, engine),
         )
@@ -71,7 +88,12 @@ def build(settings: MeteringSettings, roles: Collection[str], engine: Engine) ->
         service, kafka = settings.service, settings.kafka
         await relay.relay(engine, topic=RELAYED_TOPIC, source=service, kafka=kafka)
 
-    tasks: list[Task] = [publish] if "relay" in roles else []
+    forgets_after = load_topics(settings.topics_profile)[RELAYED_TOPIC].retention_hours
+
+    async def purge() -> None:
+        await purge_published(engine, kept=timedelta(hours=forgets_after or _FOR_EVER_HOURS))
+
+    tasks: list[Task] = [publish, purge] if "relay" in roles else []
     return app, [*tasks, projecting.project, projecting.make_partitions] if projecting else tasks
 
 
@@ -81,11 +103,12 @@ class Projecting:
     def __init__(self, settings: MeteringSettings, engine: Engine) -> None:
         self._settings = settings
         self._engine = engine
-        self._progress = Progress()
+        self._progress = Progress(stall_limit_seconds=settings.stall_limit_seconds)
         self._projection = BlockProjection(
             engine=engine,
             database_url=settings.database_url.get_secret_value(),
             partition_count=load_topics(settings.topics_profile)[store.TOPIC].partitions,
+            park_limit=settings.max_parked_in_a_row,
         )
 
     async def project(self) -> None:
@@ -109,6 +132,10 @@ class Projecting:
     def unready(self) -> list[str]:
         """Return why it cannot work now."""
         return unready_projections([self._progress])
+
+    def stalled(self) -> list[str]:
+        """Return why the process had better be started again."""
+        return stalled_projections([self._progress])
 
     def status(self) -> ProjectionStatus:
         """Return how far it has come."""

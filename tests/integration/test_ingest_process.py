@@ -37,7 +37,7 @@ async def test_the_roles_of_metering_run_together_until_they_are_stopped(
     await create_topics(KafkaAccess(kafka_bootstrap), "local")
     settings = MeteringSettings(database_url=SecretStr(database_url), kafka_bootstrap=kafka_bootstrap, port=0)
     app, tasks = build(settings, ["api", "relay", "project"], engine)
-    assert [task.__name__ for task in tasks] == ["publish", "project"]
+    assert [task.__name__ for task in tasks] == ["publish", "purge", "project", "make_partitions"]
     running = [asyncio.ensure_future(task()) for task in tasks]
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://metering.test") as http:
         deadline = time.monotonic() + DEADLINE_SECONDS
