@@ -30,6 +30,7 @@ SERVICE_SCOPES: dict[str, tuple[str, ...]] = {
         "export/readings.read",
         "mandate/contracts.write",
         "mandate/sessions.read",
+        "metering/arrivals.read",
         "register/access-points.write",
         "register/net-users.read",
     ),

@@ -29,6 +29,7 @@ SERVICE_PROCESSES: dict[str, tuple[str, tuple[str, ...]]] = {
     "mandate": ("mandate", ("api", "relay", "policy", "timer")),
     "metering": ("metering", ("api", "relay")),
     "metering-project": ("metering", ("project",)),
+    "metering-watch": ("metering", ("watch",)),
     "export": ("export", ("api", "relay", "project")),
     "portal": ("portal", ("api",)),
 }
@@ -146,6 +147,7 @@ class Layout:
                 "OIDC_CLIENT_ID": PORTAL_CLIENT_ID,
                 "OIDC_CLIENT_SECRET": self.secrets.oidc_client,
                 "SESSION_SECRET": self.secrets.session,
+                "WATCH_URL": self.url("metering-watch"),
             }
         return environment
 

@@ -21,6 +21,7 @@ OFFSETS = {
     "kafka": 8,
     "kafka-controller": 9,
     "postgres": 10,
+    "metering-watch": 11,
 }
 STEP = 20
 LAST_BASE = 60_000
@@ -66,8 +67,9 @@ def choose_ports(names: Collection[str], *, base: int | None, last: Mapping[str,
             if not is_free(port):
                 raise Problem(f"port {port} ({name}) is taken: end what uses it, or give another --port BASE")
         return ports
-    if last is not None and set(names) <= set(last):
-        ports = {name: last[name] for name in names}
+    if last:
+        # What this version has more than the one that wrote them down lies where it would have.
+        ports = {**ports_from(last.get("portal", DEFAULT_BASE), names), **{n: last[n] for n in names if n in last}}
         if all(is_free(port) for port in ports.values()):
             return ports
     for candidate in range(DEFAULT_BASE, LAST_BASE, STEP):

@@ -26,6 +26,7 @@ from services.portal.doors import SIGN_IN_RETURN, Doors
 from services.portal.drawing import Drawer
 from services.portal.exports import Export
 from services.portal.home_api import Homes
+from services.portal.live_api import Live
 from services.portal.mandate_client import MandateClient
 from services.portal.neighbours import Neighbour, OwnCalls
 from services.portal.provider import Provider
@@ -91,6 +92,8 @@ def _pages(
     to_register = Neighbour(client, "register", settings.register_url)
     mandate = MandateClient(to_mandate, OwnCalls(to_mandate, token, audience="mandate", scope="sessions.read"))
     register = RegisterClient(OwnCalls(to_register, token, audience="register", scope="net-users.read"))
+    to_watch = Neighbour(client, "watch", settings.watch_url)
+    watch = OwnCalls(to_watch, token, audience="metering", scope="arrivals.read")
     export = Export(client, settings.export_url)
     points = Points(doors, export, mandate, drawer, pages, _today)
     return [
@@ -98,6 +101,7 @@ def _pages(
         *Homes(doors, pages, points, export, mandate, register, _now).routes(),
         *Consents(doors, pages, mandate, register, _now).routes(),
         *Withdrawals(doors, pages, mandate).routes(),
+        *Live(doors, pages, watch).routes(),
     ]
 
 

@@ -20,7 +20,7 @@ LANGUAGE_COOKIE: Final = "language"
 LANGUAGE_LASTS: Final = timedelta(days=365)
 STATIC: Final = Path(__file__).parent / "static"
 PLACES: Final = {
-    Role.OPERATOR: (("/points", "nav_points"),),
+    Role.OPERATOR: (("/points", "nav_points"), ("/live", "nav_live")),
     Role.HOLDER: (("/my-mandates", "nav_mandates"), ("/points", "nav_points")),
     Role.NET_USER: (("/my-points", "nav_my_points"), ("/points", "nav_points")),
 }
@@ -61,16 +61,15 @@ class Pages:
     ) -> HTMLResponse:
         """The page `template` with `context`; it varies by cookie and language."""
         words = words_for(request)
-        body = self._environment.get_template(template).render(
-            words=words,
-            say=words.say,
-            viewer=viewer,
-            languages=[wording(each) for each in Language],
-            here=asked_for(request),
-            **context,
-        )
+        here, languages = asked_for(request), [wording(each) for each in Language]
+        body = self.part(request, template, viewer=viewer, languages=languages, here=here, **context)
         vary = {"Vary": "Cookie, Accept-Language", "Content-Language": words.language.value}
         return HTMLResponse(body, status_code=status, headers={**vary, **(headers or {})})
+
+    def part(self, request: Request, template: str, **context: Any) -> str:
+        """The HTML of `template` with `context`, in the language of `request`."""
+        words = words_for(request)
+        return self._environment.get_template(template).render(words=words, say=words.say, **context)
 
 
 def static_address(name: str) -> str:

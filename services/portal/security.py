@@ -84,5 +84,6 @@ class SecurityHeaders:
         targets = " ".join(["'self'", self._issuer, *form_targets])
         return (
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+            "connect-src 'self'; "
             f"form-action {targets}; frame-ancestors 'none'; base-uri 'none'"
         )

@@ -12,10 +12,11 @@ class PortalSettings(Settings):
 
     `oidc_issuer` signs people in (OpenID Connect, discovered from its address); `export_url` answers for readings,
     `mandate_url` for who may read them, `register_url` for whose points are whose; `token_url` gives the portal's own
-    tokens.
+    tokens. `watch_url` shows what arrives (the process metering-watch).
     """
 
     oidc_issuer: str = ""
     oidc_client_id: str = "portal"
     oidc_client_secret: SecretStr = SecretStr("")
+    watch_url: str = ""
     session_seconds: int = 8 * 3600

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-BASE = Path(__file__).parents[2] / "deploy" / "k8s" / "base"
+from eventlog.acls import acls_of, strimzi_users
+from eventlog.topics import load_topics
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+BASE = DEPLOY / "k8s" / "base"
 ROLES = {
     "services.register": {"api", "relay"},
     "services.mandate": {"api", "relay", "policy", "timer"},
-    "services.metering": {"api", "relay", "project"},
+    "services.metering": {"api", "relay", "project", "watch"},
     "services.export": {"api", "relay", "project"},
     "services.portal": {"api"},
 }
@@ -56,3 +61,10 @@ def test_a_container_runs_without_rights(workload: dict[str, Any]) -> None:
 def test_the_kustomization_lists_every_file() -> None:
     listed = yaml.safe_load((BASE / "kustomization.yaml").read_text())["resources"]
     assert sorted(listed) == sorted(file.name for file in BASE.glob("*.yaml") if file.name != "kustomization.yaml")
+
+
+def test_the_users_of_kafka_may_do_what_topics_toml_says() -> None:
+    users = json.loads((DEPLOY / "kafka" / "users.json").read_text())["items"]
+    assert users == strimzi_users(acls_of(load_topics("production").values())), (
+        "type kwartier topics acls --strimzi > deploy/kafka/users.json"
+    )

@@ -12,13 +12,12 @@ import pytest
 import yaml
 from prometheus_client import REGISTRY
 
-import eventlog.metrics
-import services.metering.ingest_metrics
 from stack.layout import SERVICE_PROCESSES
 from stack.ports import DEFAULT_BASE, OFFSETS
+from stack.reference_metrics import metric_modules
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "monitoring"
-OURS = (eventlog.metrics, services.metering.ingest_metrics)
+OURS = metric_modules()
 TARGET_LABELS = {"service", "process", "instance", "job", "pod"}
 WORDS = {"and", "or", "unless", "on", "ignoring", "by", "without", "bool", "offset"}
 _STRINGS = re.compile(r'"[^"]*"')

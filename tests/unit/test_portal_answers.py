@@ -57,7 +57,7 @@ async def test_every_answer_forbids_what_a_page_does_not_need() -> None:
         for path in ("/", "/none"):
             headers = (await client.get(path)).headers
             assert headers["content-security-policy"] == (
-                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
                 "form-action 'self' https://sign-in.example; frame-ancestors 'none'; base-uri 'none'"
             )
             assert headers["cache-control"] == "no-store"
@@ -92,7 +92,7 @@ def test_no_form_leads_to_what_would_change_the_policy(address: str) -> None:
 
 
 def test_people_go_between_the_pages_of_all_their_roles() -> None:
-    assert places([Role.OPERATOR]) == [("/points", "nav_points")]
+    assert places([Role.OPERATOR]) == [("/points", "nav_points"), ("/live", "nav_live")]
     assert places([Role.HOLDER, Role.NET_USER]) == [
         ("/my-mandates", "nav_mandates"),
         ("/points", "nav_points"),
