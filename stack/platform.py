@@ -13,7 +13,8 @@ from psycopg import sql
 
 from eventlog import registry
 from eventlog.schema_registry import NotRegistered, RegistryAway, SchemaRegistry
-from eventlog.topics import TopicDiffers, create_topics
+from eventlog.topic_drift import find_drift
+from eventlog.topics import TopicDiffers, create_topics, load_topics
 from stack.credentials import identity_clients, load_secrets, write_credentials
 from stack.holders import admit
 from stack.layout import DATABASE, SERVICE_PROCESSES, Layout, elsewhere, needed_ports, registry_in_environment
@@ -24,6 +25,7 @@ from stack.roles import create_roles
 from stack.running import kafka_security
 from stack.state import State, read_json, write_json
 from stack.supervisor import Supervisor
+from stack.terminal import note
 
 NEEDED_BYTES = 500_000_000
 LAST_RUN_SECONDS = 10.0
@@ -154,6 +156,8 @@ def _make_database(admin_url: str) -> None:
 def _make_topics(layout: Layout) -> None:
     try:
         asyncio.run(create_topics(layout.kafka_access, "local"))
+        for drift in asyncio.run(find_drift(layout.kafka_access, load_topics("local"))):
+            note(f"warning: {drift}")
     except TopicDiffers as error:
         raise Problem(str(error)) from error
     except KafkaError as error:
