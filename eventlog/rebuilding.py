@@ -109,10 +109,11 @@ async def put_in_place(pair: Pair, rebuild: Rebuild, *, aside: str, show: Show) 
     Raises:
         RebuildStopped: it could not be done within a minute; nothing changed.
     """
+    show("switching", 0, 0)
+    await asyncio.to_thread(_analyse, pair)
     deadline = time.monotonic() + _SWITCH_SECONDS
     while True:
-        show("switching", 0, 0)
-        await catch_up(rebuild, pair.live_offsets(), show)
+        await rebuild.reach(pair.live_offsets())
         try:
             if await _try_switch(pair, rebuild, aside):
                 return
@@ -124,6 +125,15 @@ async def put_in_place(pair: Pair, rebuild: Rebuild, *, aside: str, show: Show) 
         if time.monotonic() > deadline:
             raise RebuildStopped("readers or records leave no moment for the switch: try again in a quieter hour")
         await asyncio.sleep(random.uniform(0.1, 0.5))  # noqa: S311 - lets waiting readers through
+
+
+def _analyse(pair: Pair) -> None:
+    """Let the planner know the new tables before anybody reads them."""
+    quote = pair.beside.dialect.identifier_preparer.quote
+    with pair.beside.begin() as tx:
+        tx.execute(_UNBOUNDED)
+        for own in pair.what.tables:
+            tx.execute(text(f"analyze {quote(own.table.name)}"))
 
 
 async def _try_switch(pair: Pair, rebuild: Rebuild, aside: str) -> bool:
