@@ -26,7 +26,8 @@ def main() -> None:
     if sys.argv[1:2] == ["replay-parked"]:
         sys.exit(run_replay_parked(sys.argv[2:], MeteringSettings, replays))
     if sys.argv[1:] == ["watch"]:
-        sys.exit(run_watch())
+        run_watch()
+        return
     parser = argparse.ArgumentParser(prog="services.metering", description=__doc__)
     parser.add_argument("roles", nargs="+", choices=ROLES)
     run_service(parser.parse_args().roles)
