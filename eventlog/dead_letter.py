@@ -108,6 +108,17 @@ def give_up(tx: Connection, projection: str, place: Coordinates, words: str) -> 
     )
 
 
+def mark_replayed(tx: Connection, projection: str, place: Coordinates) -> None:
+    """Note that the record took effect after all."""
+    tx.execute(update(dead_letter).where(is_at(projection, place)).values(replayed_at=func.now()))
+
+
+def tell_reason(tx: Connection, projection: str, place: Coordinates, reason: Reason) -> None:
+    """Write why the record is parked now, which may be another reason than at first."""
+    row = {"rule": reason.rule.value, "reason": reason.text}
+    tx.execute(update(dead_letter).where(is_at(projection, place)).values(row))
+
+
 def is_given_up(tx: Connection, projection: str, place: Coordinates) -> bool:
     """Whether the record was given up."""
     found = select(dead_letter.c.discarded_at).where(is_at(projection, place), dead_letter.c.discarded_at.is_not(None))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, update
+from sqlalchemy import Connection
 
 from eventlog import dead_letter
 from eventlog.dead_letter import Unusable
@@ -13,7 +13,10 @@ from eventlog.parked import Letter, Wanted, find_letters, in_order, keep_out
 from eventlog.projection import EventProjection
 from eventlog.reason import Reason, Rule
 from eventlog.streams import read_streams, write_streams
-from eventlog.tables import dead_letter as letters
+
+
+class NotReplayed(Exception):
+    """It could not be done now; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +63,11 @@ def replay_stream(projection: EventProjection, stream_id: str) -> Replayed:
                 outcome += Replayed(redelivered_count=1)
             elif reason := _why_not(tx, projection, letter, seen):
                 outcome += Replayed(stopped_by=str(reason))
-                _tell(tx, letter, reason)
+                dead_letter.tell_reason(tx, letter.projection, letter.place, reason)
                 break
             else:
                 seen, outcome = seen + 1, outcome + Replayed(applied_count=1)
-            _mark(tx, letter)
+            dead_letter.mark_replayed(tx, letter.projection, letter.place)
         if seen > first:
             write_streams(tx, projection.name, {stream_id: seen})
         return outcome
@@ -83,13 +86,3 @@ def _why_not(tx: Connection, projection: EventProjection, letter: Letter, seen: 
     except Unusable as error:
         return error.reason
     return None
-
-
-def _mark(tx: Connection, letter: Letter) -> None:
-    tx.execute(update(letters).where(dead_letter.is_at(letter.projection, letter.place)).values(replayed_at=func.now()))
-
-
-def _tell(tx: Connection, letter: Letter, reason: Reason) -> None:
-    """Write why it is parked now, which may be another reason than at first."""
-    place = dead_letter.is_at(letter.projection, letter.place)
-    tx.execute(update(letters).where(place).values(rule=reason.rule.value, reason=reason.text))
