@@ -61,6 +61,10 @@ contract: setup  ## the tests of schemas and other contracts
 integration: setup  ## the tests on a real Kafka and PostgreSQL
 	@$(BIN)/pytest tests/integration tests/faults
 
+.PHONY: nightly
+nightly: setup  ## what takes too long for each change: a million damaged payloads
+	@DAMAGED_PAYLOADS=1000000 $(BIN)/pytest --timeout 3600 tests/unit/test_decoding_damage.py
+
 .PHONY: browser
 browser: setup  ## the portal in a real browser
 	@$(BIN)/pytest tests/browser
