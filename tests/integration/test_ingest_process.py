@@ -60,7 +60,7 @@ async def test_the_roles_of_metering_run_together_until_they_are_stopped(
 def test_a_process_of_the_store_alone_has_no_readings_to_offer(engine: Engine, database_url: str) -> None:
     settings = MeteringSettings(database_url=SecretStr(database_url), kafka_bootstrap="127.0.0.1:1", port=0)
     app, tasks = build(settings, ["project"], engine)
-    assert [task.__name__ for task in tasks] == ["project"]
+    assert [task.__name__ for task in tasks] == ["project", "make_partitions"]
     assert {route.path for route in app.routes} >= {"/livez", "/readyz", "/metrics", "/projections"}  # type: ignore[attr-defined]
     assert "/readings" not in {route.path for route in app.routes}  # type: ignore[attr-defined]
 
