@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from typing import Self, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from eventlog.kafka import KafkaAccess
+from eventlog.passed_over import PassedOver
 from eventlog.schema_registry import RegistryAccess
 from eventlog.trust import TrustedIssuer
 
@@ -83,6 +84,7 @@ class Settings(KafkaSettings, RegistrySettings):
 
     `replica` names this process among others with the same role, and must stay the same when it starts again.
     A projection that has stood still for `stall_limit_seconds`, for no reason that is seen, turns /livez red.
+    `passed_over` names foreign records that a projection of permissions may pass over, as `PassedOver` reads them.
     `client_id`, `client_secret` and `token_url` are this service's own credentials for calling others. Traces are
     exported where `tracing_otlp_endpoint` is set, the base address of an OTLP/HTTP receiver.
     """
@@ -95,6 +97,7 @@ class Settings(KafkaSettings, RegistrySettings):
     topics_profile: str = "local"
     stall_limit_seconds: float = Field(default=60.0, ge=10)
     trusted_issuers: list[TrustedIssuer] = []
+    passed_over: list[str] = []
     client_id: str = ""
     client_secret: SecretStr = SecretStr("")
     token_url: str = ""
@@ -104,6 +107,12 @@ class Settings(KafkaSettings, RegistrySettings):
     export_url: str = ""
     portal_url: str = ""
     tracing_otlp_endpoint: str = ""
+
+    @field_validator("passed_over")
+    @classmethod
+    def _check_passed_over(cls, entries: list[str]) -> list[str]:
+        PassedOver.parse(entries)
+        return entries
 
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)

@@ -26,13 +26,15 @@ class ProcessCondition:
 
 @dataclass(frozen=True, slots=True)
 class ProjectionCondition:
-    """One projection. `lag` and `parked` are records, `checkpoints` next offsets; `lag` is None while not known."""
+    """One projection. `lag` and `parked` are records, `checkpoints` next offsets; `lag` is None while not known.
+    Of each halt: `at` which record, the `rule` it breaks and the `reason`."""
 
     name: str
     topic: str
     lag: int | None
     parked: int
     checkpoints: dict[int, int]
+    halts: tuple[dict[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,13 @@ class Condition:
             "ready": self.is_ready,
             "processes": [{"name": each.name, "pid": each.pid, "ready": each.is_ready} for each in self.processes],
             "projections": [
-                {"name": each.name, "topic": each.topic, "lag": each.lag, "parked": each.parked}
+                {
+                    "name": each.name,
+                    "topic": each.topic,
+                    "lag": each.lag,
+                    "parked": each.parked,
+                    "halts": list(each.halts),
+                }
                 for each in self.projections
             ],
             "versions": [{"name": each.name, "lag": each.lag, "parked": each.parked} for each in self.versions],
@@ -160,4 +168,5 @@ def _projections(url: str) -> dict[str, Any] | None:
 
 def _projection(entry: dict[str, Any]) -> ProjectionCondition:
     checkpoints = {int(partition): offset for partition, offset in entry["checkpoints"].items()}
-    return ProjectionCondition(entry["name"], entry["topic"], entry["lag"], entry["parked"], checkpoints)
+    halts = tuple(entry.get("halts", ()))
+    return ProjectionCondition(entry["name"], entry["topic"], entry["lag"], entry["parked"], checkpoints, halts)

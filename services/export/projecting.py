@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy import Engine
 
 from eventlog.consumer import Progress, consume
+from eventlog.passed_over import PassedOver
 from eventlog.probes import ProjectionStatus, projection_status, stalled_projections, unready_projections
 from eventlog.process import Task
 from eventlog.projection import EventProjection
@@ -23,9 +26,12 @@ class Projecting:
         self._settings = settings
         self._engine = engine
         topics, limit = load_topics(settings.topics_profile), settings.stall_limit_seconds
+        permission = permission_projection(engine, topics[MANDATE_EVENTS].partitions)
+        occupancy = occupancy_projection(engine, topics[REGISTER_EVENTS].partitions)
+        passed_over = PassedOver.parse(settings.passed_over)
         self._projections = [
-            (permission_projection(engine, topics[MANDATE_EVENTS].partitions), Progress(stall_limit_seconds=limit)),
-            (occupancy_projection(engine, topics[REGISTER_EVENTS].partitions), Progress(stall_limit_seconds=limit)),
+            (replace(permission, passed_over=passed_over), Progress(stall_limit_seconds=limit)),
+            (replace(occupancy, passed_over=passed_over), Progress(stall_limit_seconds=limit)),
         ]
 
     def tasks(self) -> list[Task]:

@@ -42,6 +42,8 @@ def _print(condition: Condition, logs: Path) -> None:
     for each in condition.projections:
         lag = "unknown" if each.lag is None else each.lag
         print(f"{each.name:18} lag {lag}, parked {each.parked}  (topic {each.topic})")
+        for halt in each.halts:
+            print(f"{'':18} HALTS at {halt['at']}: {halt['reason']}; look at kwartier parked list")
     for version in condition.versions:
         lag = "unknown" if version.lag is None else version.lag
         print(f"{version.name:18} lag {lag}, parked {version.parked}  (beside the live one)")
