@@ -7,14 +7,18 @@ from uuid import UUID
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+
+from services.metering.byte_column import from_matrix
 
 _TEXT_LENGTH: Final = 36
 _PACKED_LENGTH: Final = 16
 _HYPHENS: Final = (8, 13, 18, 23)
 _DIGITS: Final = [place for place in range(_TEXT_LENGTH) if place not in _HYPHENS]
 _NO_DIGIT: Final = 255
+_LETTERS: Final = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
 _DIGIT_OF: Final = np.full(256, _NO_DIGIT, dtype=np.uint8)
-_DIGIT_OF[np.frombuffer(b"0123456789abcdef", dtype=np.uint8)] = np.arange(16, dtype=np.uint8)
+_DIGIT_OF[_LETTERS] = np.arange(16, dtype=np.uint8)
 
 
 def pack_ids(ids: pl.Series) -> pl.Series:
@@ -27,10 +31,8 @@ def pack_ids(ids: pl.Series) -> pl.Series:
         text = np.frombuffer("".join(ids.to_list()).encode(), dtype=np.uint8).reshape(-1, _TEXT_LENGTH)
         digits = _DIGIT_OF[text[:, _DIGITS]]
         if digits.max() != _NO_DIGIT and (text[:, _HYPHENS] == ord("-")).all():
-            packed = (digits[:, 0::2] << np.uint8(4)) | digits[:, 1::2]
-            joined = packed.tobytes()
-            rows = [joined[at : at + _PACKED_LENGTH] for at in range(0, len(joined), _PACKED_LENGTH)]
-            return pl.Series(ids.name, rows, dtype=pl.Binary)
+            packed = from_matrix((digits[:, 0::2] << np.uint8(4)) | digits[:, 1::2])
+            return pl.Series(ids.name, pl.from_arrow(packed.to_arrow()))
     return pl.Series(ids.name, [_pack(each) for each in ids], dtype=pl.Binary)
 
 
@@ -42,6 +44,16 @@ def _pack(text: str) -> bytes:
     if is_uuid and all(_DIGIT_OF[encoded[place]] != _NO_DIGIT for place in _DIGITS):
         return UUID(text).bytes
     return encoded
+
+
+def unpack_ids(packed: pl.Series) -> pl.Series:
+    """Return the texts of packed ids."""
+    if len(packed) and packed.bin.size().min() == packed.bin.size().max() == _PACKED_LENGTH:
+        numbers = np.frombuffer(b"".join(packed.to_list()), dtype=np.uint8).reshape(-1, _PACKED_LENGTH)
+        text = np.full((len(packed), _TEXT_LENGTH), ord("-"), dtype=np.uint8)
+        text[:, _DIGITS[0::2]], text[:, _DIGITS[1::2]] = _LETTERS[numbers >> 4], _LETTERS[numbers & 15]
+        return pl.Series(packed.name, pl.from_arrow(from_matrix(text).to_arrow().cast(pa.string())))
+    return pl.Series(packed.name, [unpack_id(each) for each in packed], dtype=pl.String)
 
 
 def unpack_id(packed: bytes) -> str:
