@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
 from sqlalchemy import Engine, Table
 
+from eventlog.passed_over import PassedOver
 from eventlog.projection import EventProjection
 from eventlog.topics import load_topics
 from eventlog.versions import OwnTable, Rebuildable, create_own
@@ -34,11 +36,17 @@ _Make = Callable[[Engine, int], EventProjection]
 def rebuildables(settings: ExportSettings) -> Mapping[str, Rebuildable]:
     """Return the projections of export by name."""
     counts = {name: topic.partitions for name, topic in load_topics(settings.topics_profile).items()}
+    passed_over = PassedOver.parse(settings.passed_over)
+
+    def permission(engine: Engine, count: int) -> EventProjection:
+        return replace(permission_projection(engine, count), passed_over=passed_over)
+
+    def occupancy(engine: Engine, count: int) -> EventProjection:
+        return replace(occupancy_projection(engine, count), passed_over=passed_over)
+
     return {
-        PERMISSION: _rebuildable(
-            PERMISSION, MANDATE_EVENTS, counts[MANDATE_EVENTS], _PERMISSION, permission_projection
-        ),
-        OCCUPANCY: _rebuildable(OCCUPANCY, REGISTER_EVENTS, counts[REGISTER_EVENTS], _OCCUPANCY, occupancy_projection),
+        PERMISSION: _rebuildable(PERMISSION, MANDATE_EVENTS, counts[MANDATE_EVENTS], _PERMISSION, permission),
+        OCCUPANCY: _rebuildable(OCCUPANCY, REGISTER_EVENTS, counts[REGISTER_EVENTS], _OCCUPANCY, occupancy),
     }
 
 

@@ -35,6 +35,7 @@ from eventlog.checkpoint import Claim, Fenced
 from eventlog.database import create_engine, create_tables, in_schema, libpq_uri
 from eventlog.kafka import KafkaAccess
 from eventlog.projection import Run
+from eventlog.rebuild import RebuildStopped
 from eventlog.replaying import carry_out
 from eventlog.versions import OwnTable, Rebuildable, create_own
 from eventlog.wish import Outcome, Wish
@@ -191,6 +192,30 @@ async def test_a_switch_while_records_arrive_loses_and_doubles_nothing_and_reade
         assert len(set(each.answers)) > 1
     assert room.effects().total() == sent
     assert set(room.effects().values()) == {1}
+
+
+async def test_a_reader_that_holds_its_tables_is_waited_for_and_nobody_else_waits_with_it(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = 0
+
+    def counted(tx: Connection, what: Rebuildable, **schemas: str) -> None:
+        nonlocal tries
+        tries += 1
+        switch.switch(tx, what, **schemas)
+
+    monkeypatch.setattr(rebuilding, "switch", counted)
+    with psycopg.connect(room.url) as holder:
+        holder.execute("select from landed")
+        with monkeypatch.context() as hurry:
+            hurry.setattr(rebuilding, "_SWITCH_SECONDS", 0.0)
+            with pytest.raises(RebuildStopped, match="try again in a quieter hour"):
+                await room.replay(SWITCH)
+        switching = asyncio.create_task(room.replay(SWITCH))
+        await until(lambda: tries >= 3)
+        assert room.effects() == {}
+        assert not switching.done()
+    assert (await switching).has_switched
 
 
 async def test_the_live_projector_waits_for_the_switch_and_finds_itself_fenced(

@@ -127,6 +127,35 @@ async def test_the_live_one_goes_on_meanwhile(live: Live) -> None:
     assert (await live.rebuild()).is_identical
 
 
+async def test_a_member_goes_on_in_the_rebuilt_tables_and_in_the_old_ones_again(live: Live) -> None:
+    count = RECORD_COUNT
+    async with member(live.projection, live.bootstrap):
+        await until(lambda: applied_count(live.engine) == count)
+        published = live.count("select count(*) from event")
+        for version in ("rebuild", "old"):
+            outcome = await live.replay(Wish(version=version, switches=True))
+            assert outcome.has_switched
+            assert live.count("select count(*) from event") == published
+            await publish(live.bootstrap, live.projection.topic, story())
+            count += RECORD_COUNT
+            await until(lambda count=count: applied_count(live.engine) == count)
+            published = live.count("select count(*) from event")
+    assert live.count("select count(*) from block") == 40
+    assert (await live.rebuild()).is_identical
+
+
+async def test_what_a_person_gave_up_is_alike_and_stays_given_up_after_a_switch(live: Live) -> None:
+    await live.store(RECORD_COUNT)
+    words = "update dead_letter set discarded_at = now(), discard_reason = 'no reading' where reason = :reason"
+    with live.engine.begin() as tx:
+        reason = tx.scalar(text("select min(reason) from dead_letter"))
+        assert tx.execute(text(words), {"reason": reason}).rowcount == 1
+    outcome = await live.replay(Wish(switches=True))
+    assert outcome.exit_code == 0
+    assert live.count("select count(*) from dead_letter") == 2
+    assert live.count("select count(*) from dead_letter where discard_reason = 'no reading'") == 1
+
+
 async def test_a_store_that_applied_nothing_is_identical(live: Live) -> None:
     assert (await live.rebuild()).lines() == [
         "identical: rows of block 0, block_input 0; 0 parked; 8 partitions, of 0 records"
