@@ -149,10 +149,10 @@ def _bar() -> Iterator[Show]:
         task, current = progress.add_task("starting", total=None), "starting"
 
         def show(step: str, done: int, total: int) -> None:
-            nonlocal current
+            nonlocal task, current
             if step != current:
-                progress.reset(task, description=step, total=total or None)
-                current = step
+                progress.remove_task(task)
+                task, current = progress.add_task(step, total=None), step
             progress.update(task, completed=done, total=total or None)
 
         yield show
