@@ -64,8 +64,8 @@ class Load:
         await producer.start()
         return producer
 
-    async def run(self, count: int, seconds: float, sample: Sequence[ConsumerRecord]) -> None:
-        """Bring in at least `count` records in `seconds` or longer, with poison, and copies of `sample` among them."""
+    async def run(self, count: int, seconds: float, sample: Sequence[ConsumerRecord] | None) -> None:
+        """Bring in at least `count` records in `seconds` or longer; with a `sample`, poison and copies of it too."""
         writers = [self._write_events(each, count // 2 // WRITERS, seconds) for each in range(WRITERS)]
         await asyncio.gather(*writers, self._send_readings(count - count // 2, seconds, sample))
 
@@ -76,13 +76,13 @@ class Load:
             writing = asyncio.to_thread(write_events, self.engine, self.book, chance, writer, part)
             await asyncio.gather(writing, asyncio.sleep(seconds / _TICKS))
 
-    async def _send_readings(self, count: int, seconds: float, sample: Sequence[ConsumerRecord]) -> None:
+    async def _send_readings(self, count: int, seconds: float, sample: Sequence[ConsumerRecord] | None) -> None:
         for tick in range(_TICKS):
             items = [
                 _Item(topic=READINGS, key=each.key, value=each.value, headers=each.headers, partition=each.partition)
                 for each in make_readings(self.book, self.chance, count // _TICKS + 1)
             ]
-            if tick % 2:
+            if tick % 2 and sample is not None:
                 items += self._copies(sample)
                 items += self._poison()
             sending = [

@@ -12,7 +12,8 @@ from typing import Final
 
 from stack.jars import Report
 from tests.faults.drill.book import Book
-from tests.faults.drill.faults import BY_NAME, FAULTS, Fault, NothingHappened
+from tests.faults.drill.fault import Fault, NothingHappened
+from tests.faults.drill.faults import BY_NAME, FAULTS
 from tests.faults.drill.findings import Findings
 from tests.faults.drill.load import Load
 from tests.faults.drill.log_scan import LogScan
@@ -22,6 +23,7 @@ from tests.faults.drill.world import World, start_world
 
 _ROUND_SECONDS: Final = 12.0
 _LENGTH_OF_ROUND: Final = 22.0  # with what comes after the load: what a round of the long drill takes, about
+_TRICKLE: Final = 100
 SHORT: Final = (
     ("zombie", "relay killed", "clock"),
     ("in transaction", "broker"),
@@ -76,7 +78,7 @@ def _chosen(plan: Plan, book: Book, chance: random.Random) -> Iterator[Sequence[
             bag = list(FAULTS)
             chance.shuffle(bag)
         first = bag.pop()
-        others = [each for each in FAULTS if each.target != first.target]
+        others = [each for each in FAULTS if not each.targets & first.targets]
         yield [first, chance.choice(others)] if chance.random() < 0.5 else [first]
 
 
@@ -84,7 +86,8 @@ async def _run_round(
     number: int, faults: Sequence[Fault], world: World, load: Load, scan: LogScan, chance: random.Random
 ) -> Row:
     began, resent = time.monotonic(), scan.resent_count
-    loading = asyncio.create_task(load.run(_count(world.plan), _seconds(world.plan), scan.sample))
+    has_struck = asyncio.Event()
+    loading = asyncio.create_task(_load(load, world.plan, scan, has_struck))
     strikes = [asyncio.create_task(each.strike(world, random.Random(chance.random()))) for each in faults]
     findings = Findings()
     done = []
@@ -93,6 +96,7 @@ async def _run_round(
             raise outcome
         findings.demand(not isinstance(outcome, NothingHappened), str(outcome))
         done.append(str(outcome))
+    has_struck.set()
     await world.database.ensure()
     await asyncio.wait_for(loading, world.plan.patience_seconds)
     caught_up = await catch_up(world, scan)
@@ -109,6 +113,13 @@ async def _run_round(
         poison_count=sum(map(len, scan.poison.values())),
         seconds=time.monotonic() - began,
     )
+
+
+async def _load(load: Load, plan: Plan, scan: LogScan, has_struck: asyncio.Event) -> None:
+    """Bring in the round's part, and a little more until the faults have struck: something has to be under way."""
+    await load.run(_count(plan), _seconds(plan), scan.sample)
+    while not has_struck.is_set():
+        await load.run(_TRICKLE, 1.0, None)
 
 
 def _count(plan: Plan) -> int:

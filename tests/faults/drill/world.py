@@ -48,10 +48,10 @@ class Database:
         self.child = self.server.start(_say_nothing)
         wait_until_ready(self.child, self.server.is_ready, timeout_seconds=60)
 
-    def stop_at_once(self) -> None:
-        """End it without a checkpoint: SIGQUIT, PostgreSQL's own immediate shutdown, and SIGKILL for what stays."""
+    def stop(self, number: signal.Signals) -> None:
+        """End it by a signal, and by SIGKILL what stays for ten seconds."""
         if self.child is not None:
-            self.child.stop(with_signal=signal.SIGQUIT, grace_seconds=5)
+            self.child.stop(with_signal=number, grace_seconds=10)
 
     async def ensure(self) -> bool:
         """Start it where it is not running; return whether it was not."""
@@ -89,8 +89,7 @@ class World:
             each.kill()
         for engine in self.engines.values():
             engine.dispose()
-        if self.database.child is not None:
-            self.database.child.stop(with_signal=signal.SIGQUIT, grace_seconds=2)
+        self.database.stop(signal.SIGQUIT)
         self.brokers.cluster.stop()
         self.database.volume.close()
 

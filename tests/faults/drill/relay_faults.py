@@ -1,0 +1,54 @@
+"""Relays caught between send and mark."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+
+from sqlalchemy import Engine, func, select
+
+from eventlog.database import is_outage
+from eventlog.tables import event
+from tests.faults.drill.fault import SPRING_SECONDS, TAKEN_OVER_SECONDS, NothingHappened, Strike, demand
+from tests.faults.drill.world import World, until_true
+
+
+def relay_caught(with_signal: str, words: str) -> Strike:
+    """Freeze or kill the register's relay between send and mark; the other one goes on."""
+
+    async def strike(world: World, chance: random.Random) -> str:
+        pair, engine = world.relays["register"], world.engines["register"]
+        for each in pair:
+            each.order(f"trap mark register {with_signal}")
+        if not await until_true(lambda: any(each.is_frozen() or each.has_ended() for each in pair), SPRING_SECONDS):
+            raise NothingHappened("no relay marked anything")
+        caught = next(each for each in pair if each.is_frozen() or each.has_ended())
+        for each in pair:
+            if each is not caught:
+                each.order("trap none none SIGSTOP")
+        last = await _last_mark(engine)
+        if with_signal == "SIGKILL":
+            caught.kill()
+            caught.start()
+        await demand(lambda: _marked(engine) > last, TAKEN_OVER_SECONDS, "the other relay did not go on")
+        if with_signal == "SIGSTOP":
+            caught.signal(signal.SIGCONT)
+        return f"relay {words} between send and mark"
+
+    return strike
+
+
+def _marked(engine: Engine) -> int:
+    with engine.begin() as tx:
+        return tx.execute(select(func.count()).where(event.c.published_at.is_not(None))).scalar_one()
+
+
+async def _last_mark(engine: Engine) -> int:
+    while True:
+        try:
+            return await asyncio.to_thread(_marked, engine)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            await asyncio.sleep(0.2)
