@@ -34,7 +34,7 @@ def new_rows(heads: pl.DataFrame, messages: Messages, picks: Rows) -> pa.Table:
         order=_empty(len(picks)),
         recorded_at=_empty(len(picks)),
     )
-    return _block_rows(heads, values, quality, stored)
+    return rows_of(heads, values, quality, stored)
 
 
 def folded_rows(heads: pl.DataFrame, slices: Slices) -> pa.Table:
@@ -45,12 +45,13 @@ def folded_rows(heads: pl.DataFrame, slices: Slices) -> pa.Table:
         content_hash=_integers(heads, "content_hash"),
         recorded_at=_integers(heads, "recorded_at"),
     )
-    return _block_rows(heads, slices.values, slices.quality, encode_slices(slices, newest))
+    return rows_of(heads, slices.values, slices.quality, encode_slices(slices, newest))
 
 
-def _block_rows(
+def rows_of(
     heads: pl.DataFrame, values: NDArray[np.int32], quality: NDArray[np.uint8], stored: StoredSlices
 ) -> pa.Table:
+    """Return a row of `block` for each row of `heads` (as in `new_rows`) and of the slices, which `stored` has too."""
     channels, kinds, days = (heads[name].to_physical().to_numpy() for name in ("channel", "meter_kind", "day"))
     tariffs = tariffs_of(channels, kinds, days, values.shape[1])
     columns = _head_columns(heads) | _figure_columns(figures(values, quality, tariffs))

@@ -16,6 +16,7 @@ from services.metering.fold import Slices, apply, empty_slices
 from services.metering.messages import Group
 from services.metering.stored_slices import Newest, StoredSlices, decode_slices
 from services.metering.stored_values import MISSING
+from services.metering.whole_days import are_whole, meet
 
 _ORDER: Final = ("source_at", "source_sequence", "content_hash")
 _SAME_ID: Final = ("place", "message_id")
@@ -59,26 +60,62 @@ def revise(group: Group, readings: pl.DataFrame, known: Known) -> Revision:
     numbered = pl.DataFrame({"place": places, "number": np.arange(len(places))})
     blocks = blocks.join(numbered, on="place").sort("number")
     kept = kept.join(numbered, on="place", maintain_order="left")
-    slices = _open(blocks, len(places), group.slice_count)
-    kept = _fold(kept, slices, group).with_columns(
-        is_first=pl.col("number").is_first_distinct() & ~pl.col("number").is_in(blocks["number"].implode())
-    )
-    heads = _heads(kept, blocks)
-    is_kept_apart = kept.join(heads.select("number", "has_inputs"), on="number", maintain_order="left")["has_inputs"]
-    apart = kept.filter(is_kept_apart)
-    rows = block_rows.folded_rows(heads, slices)
-    is_known = heads["number"].is_in(blocks["number"].implode())
+    is_met = are_whole(kept, blocks, group.messages)
+    is_own = kept["number"].is_in(blocks["number"].filter(is_met).implode())
+    parts = [
+        _meet(kept.filter(is_own), blocks.filter(is_met), group),
+        _fold_slices(kept.filter(~is_own), blocks.filter(~is_met), group),
+    ]
+    apart = pl.concat([part.apart for part in parts])
     return Revision(
-        readings=kept,
+        readings=pl.concat([part.readings for part in parts]).sort("record_offset"),
         repeated_count=len(sent) - len(kept),
         conflict_count=conflict_count,
-        made=rows.filter((~is_known).to_arrow()),
-        changed=rows.filter(is_known.to_arrow()),
+        made=pa.concat_tables([part.rows.filter((~part.is_known).to_arrow()) for part in parts]),
+        changed=pa.concat_tables([part.rows.filter(part.is_known.to_arrow()) for part in parts]),
         inputs=[
             block_rows.moved_rows(blocks.filter(~pl.col("has_inputs"))),
             block_rows.input_rows(apart, group.messages, apart["pick"].to_numpy()),
         ],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Blocks with the readings about them, and those of them that `block_input` gets; rows of `block`, known or not."""
+
+    readings: pl.DataFrame
+    apart: pl.DataFrame
+    rows: pa.Table
+    is_known: pl.Series
+
+
+def _meet(kept: pl.DataFrame, blocks: pl.DataFrame, group: Group) -> _Part:
+    """Fold where one reading says all of a block that has all."""
+    readings = kept.sort("number")
+    met = meet(blocks, readings, group.messages, group.slice_count)
+    readings = readings.with_columns(
+        changed_count=pl.Series(met.changed_count), is_completing=pl.lit(value=False), is_first=pl.lit(value=False)
+    )
+    rows = block_rows.rows_of(_heads(readings, blocks), met.values, met.quality, met.stored)
+    return _Part(readings, readings, rows, pl.repeat(value=True, n=len(rows), eager=True))
+
+
+def _fold_slices(kept: pl.DataFrame, blocks: pl.DataFrame, group: Group) -> _Part:
+    numbers = kept["number"].unique(maintain_order=True)
+    dense = pl.DataFrame({"number": numbers, "dense": np.arange(len(numbers))})
+    kept, blocks = (
+        frame.join(dense, on="number", maintain_order="left").with_columns(number="dense").drop("dense")
+        for frame in (kept, blocks)
+    )
+    slices = _open(blocks, len(numbers), group.slice_count)
+    kept = _fold(kept, slices, group).with_columns(
+        is_first=pl.col("number").is_first_distinct() & ~pl.col("number").is_in(blocks["number"].implode())
+    )
+    heads = _heads(kept, blocks)
+    has_inputs = kept.join(heads.select("number", "has_inputs"), on="number", maintain_order="left")["has_inputs"]
+    is_known = heads["number"].is_in(blocks["number"].implode())
+    return _Part(kept, kept.filter(has_inputs), block_rows.folded_rows(heads, slices), is_known)
 
 
 def _without_repeated(sent: pl.DataFrame, blocks: pl.DataFrame, sent_before: pl.DataFrame) -> pl.DataFrame:
