@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from datetime import date, datetime
+from datetime import date
 from functools import partial
 from io import BytesIO
 from typing import Annotated, Any, Final
 
 import pyarrow as pa
 from fastapi import APIRouter, Depends, Query
+from pydantic import AwareDatetime
 from sqlalchemy import Engine
 from starlette.responses import StreamingResponse
 
 from eventlog.problems import Problem
 from eventlog.trust import Authenticator, require
 from market.ean import Ean, InvalidEan, parse_ean
-from services.metering import answers, store
+from services.metering import answers, history, store
 
 ARROW_STREAM: Final = "application/vnd.apache.arrow.stream"
 _ROWS_AT_ONCE: Final = 512
+_MOST_CHANGES: Final = 100_000
 
 
 def blocks_router(
@@ -44,12 +46,15 @@ def blocks_router(
         first_day: Annotated[date, Query(alias="from", description="First local day (gas: gas day)")],
         last_day: Annotated[date, Query(alias="to", description="Last local day (gas: gas day), inclusive")],
         changed_after: Annotated[
-            datetime | None, Query(description="Only days with a block that changed after this instant (UTC)")
+            AwareDatetime | None, Query(description="Only days with a block that changed after this instant")
+        ] = None,
+        as_of: Annotated[
+            AwareDatetime | None, Query(description="The blocks as the store knew them at this instant")
         ] = None,
     ) -> StreamingResponse:
-        """The current blocks of one point, by channel, day and meter, a row each.
+        """The blocks of one point, by channel, day and meter, a row each: the current ones, or those of an instant.
 
-        With `changed_after`, everything appended until now is among them, or the answer is 503.
+        With `changed_after` or `as_of`, everything appended until now is looked at, or the answer is 503.
         `values` int32 (stored unit, -2147483648 missing), `quality` and `gas_factor` uint8, `recorded_at` int64 µs
         since 1970 UTC (0 where missing): little-endian, one per slice. `gas_factor` is empty where there is none.
         """
@@ -59,11 +64,35 @@ def blocks_router(
             raise Problem(400, "ValidationError", str(error)) from None
         if not 0 <= (last_day - first_day).days < max_days:
             raise Problem(400, "ValidationError", f"ask for 1 to {max_days} days, from not after to")
-        if changed_after is not None:
+        if changed_after is not None and as_of is not None:
+            raise Problem(400, "ValidationError", "ask for changed_after or as_of, not for both")
+        if changed_after is not None or as_of is not None:
             await _wait(catch_up, point)
-        read = partial(store.read_blocks, engine, point, first_day, last_day, changed_after=changed_after)
+        if as_of is not None:
+            read = partial(history.read_blocks_as_of, engine, point, first_day, last_day, as_of)
+        else:
+            read = partial(store.read_blocks, engine, point, first_day, last_day, changed_after=changed_after)
         table = await asyncio.to_thread(read)
         return StreamingResponse(_stream(table), media_type=ARROW_STREAM)
+
+    @router.get(
+        "/changes",
+        response_class=StreamingResponse,
+        responses={**answers.ERRORS, 200: {"content": {ARROW_STREAM: {}}, "description": "An Arrow IPC stream"}},
+    )
+    async def changes(
+        partition: Annotated[int, Query(ge=0, le=2**15 - 1, description="Partition of meter-readings")],
+        offset: Annotated[int, Query(ge=0, le=2**62, description="Where to begin, or go on: Next-Offset")] = 0,
+        limit: Annotated[int, Query(ge=1, le=_MOST_CHANGES, description="How many records to look at")] = 10_000,
+    ) -> StreamingResponse:
+        """Which blocks changed by the records from `offset` on: ean, day, channel, meter_id, record_offset.
+
+        The header `Next-Offset` says where to go on, `Is-All` (true or false) whether nothing lies behind it now. Who
+        goes on misses no change; a block that changed again since comes once, at its later record.
+        """
+        found = await asyncio.to_thread(partial(history.changes_since, engine, partition, offset, limit=limit))
+        headers = {"Next-Offset": str(found.next_offset), "Is-All": str(found.is_all).lower()}
+        return StreamingResponse(_stream(found.table), media_type=ARROW_STREAM, headers=headers)
 
     @router.get("/points", response_model=answers.PointsAnswer, responses=answers.ERRORS)
     async def points() -> dict[str, Any]:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,38 @@ async def test_a_reading_waits_and_then_is_stored_and_can_be_read_by_export(room
     } in (points)
 
 
+async def test_blocks_are_read_as_of_an_instant_and_the_changes_since_a_position(room: Room) -> None:
+    ean, days = new_ean(), {"from": "2026-11-19", "to": "2026-11-19"}
+    async with room.projecting():
+        [first] = (await room.post(line(ean), NDJSON)).json()["receipts"]
+        await wait_for(room, first, "stored")
+        between = datetime.now(UTC)
+        later = line(ean, source_at="2026-11-20T05:00:00Z", values=[*range(1, 97)])
+        [second] = (await room.post(later, NDJSON)).json()["receipts"]
+        await wait_for(room, second, "stored")
+
+        async def read(**more: str) -> list[dict[str, Any]]:
+            answer = await room.http.get("/blocks", params={"ean": ean, **days, **more}, headers=exporter())
+            found: list[dict[str, Any]] = pa.ipc.open_stream(answer.content).read_all().to_pylist()
+            return found
+
+        [known] = await read(as_of=between.isoformat())
+        assert np.frombuffer(known["values"], "<i4").tolist() == [*range(95), -2147483648]
+        [known] = await read(as_of=datetime.now(UTC).isoformat())
+        assert np.frombuffer(known["values"], "<i4").tolist() == [*range(1, 97)]
+        assert await read(as_of="2026-11-19T00:00:00Z") == []
+    both = {"ean": ean, **days, "as_of": "2026-11-20T00:00:00Z", "changed_after": "2026-11-20T00:00:00Z"}
+    assert (await room.http.get("/blocks", params=both, headers=exporter())).status_code == 400
+    query = {"partition": first["partition"], "offset": first["offset"]}
+    answer = await room.http.get("/changes", params=query, headers=exporter())
+    assert answer.headers["Is-All"] == "true"
+    assert int(answer.headers["Next-Offset"]) > second["offset"]
+    changed = [row for row in pa.ipc.open_stream(answer.content).read_all().to_pylist() if row["ean"] == ean]
+    assert [(row["meter_id"], row["channel"], row["record_offset"]) for row in changed] == [
+        ("1SAG1", 0, second["offset"])
+    ]
+
+
 async def test_a_record_that_the_store_cannot_use_is_parked(room: Room, kafka_bootstrap: str) -> None:
     async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap) as producer:
         sent = await producer.send_and_wait(store.TOPIC, b"not a reading", key=new_ean().encode())
@@ -159,7 +192,7 @@ async def test_a_store_that_stands_still_is_a_503_that_says_so(database_url: str
 
 async def test_nobody_but_export_reads_blocks_and_points(room: Room) -> None:
     query = {"ean": new_ean(), "from": "2026-11-19", "to": "2026-11-19"}
-    for path in ("/blocks", "/points"):
+    for path in ("/blocks", "/points", "/changes?partition=0"):
         nobody = await room.http.get(path, params=query)
         assert (nobody.status_code, nobody.content) == (401, b"")
         for caller in (

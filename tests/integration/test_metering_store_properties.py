@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -15,15 +14,13 @@ from sqlalchemy import Engine, text
 
 from eventlog.database import create_engine, create_tables
 from eventlog.events import ReadingsRecorded
-from market.ean import Ean
 from services.metering import tables
 from services.metering.projector import BlockProjection
-from tests.examples import HOUSE, ORDINARY_DAY
-from tests.readings import PARTITION_COUNT, LogRecord, message_id, reading, record, run
+from tests.messages import messages
+from tests.readings import PARTITION_COUNT, LogRecord, message_id, record, run
 
 pytestmark = pytest.mark.integration
 
-NEIGHBOUR = Ean("541448800000000048")
 EVERYTHING = (
     "select * from block order by ean, channel, day, meter_id",
     "select * from block_input order by ean, channel, day, meter_id, record_offset",
@@ -60,28 +57,6 @@ def contents(projection: BlockProjection, records: Sequence[LogRecord], ends: Se
         claim = dataclasses.replace(claim, next_offset=end)
     with projection.engine.connect() as connection:
         return [connection.execute(text(query)).all() for query in queries]
-
-
-@st.composite
-def messages(draw: st.DrawFn) -> ReadingsRecorded:
-    """A message about one of a few blocks, whole or in part; its order often collides, and its id may too."""
-    count = draw(st.sampled_from([96, 96, 96, 3, 1]))
-    first = draw(st.integers(0, 96 - count))
-    withdraws = draw(st.integers(0, 5)) == 0
-    value = st.none() if withdraws else st.none() | st.sampled_from([0, 7, 40_000])
-    shape = draw(st.lists(value, min_size=1, max_size=3))
-    return reading(
-        [shape[place % len(shape)] for place in range(count)],
-        number=draw(st.integers(1, 6)),
-        sent_after=timedelta(hours=draw(st.integers(0, 2))),
-        sequence=draw(st.integers(0, 1)),
-        ean=draw(st.sampled_from([HOUSE, HOUSE, NEIGHBOUR])),
-        meter_id=draw(st.sampled_from(["", "", "A"])),
-        day=ORDINARY_DAY,
-        first_slice=first,
-        quality=draw(st.sampled_from([1, 5, 6])),
-        withdraws=withdraws,
-    )
 
 
 @on_one_database
