@@ -191,8 +191,8 @@ async def test_a_store_that_stands_still_is_a_503_that_says_so(database_url: str
 
 
 async def test_nobody_but_export_reads_blocks_and_points(room: Room) -> None:
-    query = {"ean": new_ean(), "from": "2026-11-19", "to": "2026-11-19"}
-    for path in ("/blocks", "/points", "/changes?partition=0"):
+    query = {"ean": new_ean(), "from": "2026-11-19", "to": "2026-11-19", "partition": "0"}
+    for path in ("/blocks", "/points", "/changes"):
         nobody = await room.http.get(path, params=query)
         assert (nobody.status_code, nobody.content) == (401, b"")
         for caller in (
