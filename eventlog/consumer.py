@@ -31,6 +31,9 @@ MEMBER_SETTINGS: Final[dict[str, Any]] = {
     "retry_backoff_ms": 500,
 }
 _RETRY_SECONDS: Final = 1.0
+_FETCH_BYTES: Final = 2**20
+_ANSWER_BYTES: Final = 16 * 2**20
+"""Of all partitions together: what one answer of the broker takes in memory."""
 
 _log = logging.getLogger(__name__)
 
@@ -43,12 +46,14 @@ async def consume(
     replica: str,
     max_run_records: int = 2_000,
     concurrent_run_count: int = 1,
+    fetch_bytes: int = _FETCH_BYTES,
     progress: Progress | None = None,
 ) -> None:
     """Keep `projection` up to date until cancelled; wait out every outage of broker and database.
 
     `replica` tells members of the group apart and stays the same over a restart. While runs are applied, the next ones
-    are fetched; `concurrent_run_count` partitions are applied at a time. `progress` is kept up to date for probes.
+    are fetched; `concurrent_run_count` partitions are applied at a time. `fetch_bytes` is what the broker sends of a
+    partition at once, and so bounds a run too. `progress` is kept up to date for probes.
 
     A member that stands still for half of the progress's limit, while neither broker nor database is seen to fail, is
     ended and followed by another one with new connections. What that does not mend, /livez shows at the limit.
@@ -69,7 +74,7 @@ async def consume(
             progress=watched,
         )
         try:
-            await _live(member, projection, _consumer(projection, service, kafka, replica), watched)
+            await _live(member, projection, _consumer(projection, service, kafka, replica, fetch_bytes), watched)
         except KafkaError as error:
             watched.standstill.note_outage(time.monotonic())
             _log.warning("%s begins again: %s", projection.name, type(error).__name__)
@@ -94,7 +99,9 @@ async def _live(member: Member, projection: Projection, consumer: AIOKafkaConsum
         living.result()
 
 
-def _consumer(projection: Projection, service: str, kafka: KafkaAccess, replica: str) -> AIOKafkaConsumer:
+def _consumer(
+    projection: Projection, service: str, kafka: KafkaAccess, replica: str, fetch_bytes: int
+) -> AIOKafkaConsumer:
     # The topic too: a static member that comes back is given its old partitions, whatever it subscribes to now.
     group = f"{service}.{projection.name}.{projection.topic}"
     return AIOKafkaConsumer(
@@ -102,5 +109,7 @@ def _consumer(projection: Projection, service: str, kafka: KafkaAccess, replica:
         client_id=f"{group}-{replica}",
         group_id=group,
         group_instance_id=f"{group}-{replica}",
+        max_partition_fetch_bytes=fetch_bytes,
+        fetch_max_bytes=max(_ANSWER_BYTES, fetch_bytes),
         **MEMBER_SETTINGS,
     )

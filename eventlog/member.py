@@ -62,6 +62,7 @@ class Member:
         self._not_before: dict[TopicPartition, float] = {}
         self._applying: set[asyncio.Task[None]] = set()
         self._free = asyncio.Semaphore(concurrent_run_count)
+        self._runs_at_most = concurrent_run_count + _RUNS_AHEAD  # in memory, of all partitions
         self._threads = ThreadPoolExecutor(concurrent_run_count + 1, thread_name_prefix=projection.name)
         self._labels = (projection.name, projection.topic)
         self._is_leaving = False
@@ -141,7 +142,7 @@ class Member:
     async def _fetch(self) -> dict[TopicPartition, tuple[Held, Sequence[Record]]]:
         """Return what came for partitions we hold and have time for, each run contiguous with the one before it."""
         wanted = [tp for tp, held in self._held.items() if held.run_count < _RUNS_AHEAD]
-        if self._held and not wanted:
+        if self._held and (not wanted or len(self._applying) >= self._runs_at_most):
             await asyncio.wait(self._applying, timeout=_POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             return {}
         try:

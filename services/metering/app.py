@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from eventlog import relay
 from eventlog.consumer import Progress, consume
 from eventlog.database import create_engine
+from eventlog.kafka_watch import KafkaWatch, topics_of
 from eventlog.probes import (
     ProjectionStatus,
     ops_routes,
@@ -38,7 +39,7 @@ from services.metering.body import Memory
 from services.metering.forms import Limits
 from services.metering.ingest import Ingest
 from services.metering.migration import create_store
-from services.metering.projector import MAX_RUN_RECORDS, BlockProjection
+from services.metering.projector import CONCURRENT_RUNS, FETCH_BYTES, MAX_RUN_RECORDS, BlockProjection
 from services.metering.publisher import Publisher
 from services.metering.readings_api import BodyLimits, readings_router
 from services.metering.receipts import Receipts
@@ -75,9 +76,12 @@ def build(settings: MeteringSettings, roles: Collection[str], engine: Engine) ->
     if "api" in roles:
         app = build_api(settings, engine, Authenticator(settings.trusted_issuers, settings.service))
     projecting = Projecting(settings, engine) if "project" in roles else None
+    watched = KafkaWatch(settings.kafka, topics_of(settings.service, load_topics(settings.topics_profile).values()))
     app.router.routes.extend(
         ops_routes(
-            is_ready=lambda: unready_database(engine) + (projecting.unready() if projecting else []),
+            is_ready=lambda: (
+                unready_database(engine) + watched.unready() + (projecting.unready() if projecting else [])
+            ),
             stalled=lambda: projecting.stalled() if projecting else [],
             projections=lambda: [projecting.status()] if projecting else [],
             unpublished=partial(relay.count_unpublished, engine),
@@ -93,7 +97,8 @@ def build(settings: MeteringSettings, roles: Collection[str], engine: Engine) ->
     async def purge() -> None:
         await purge_published(engine, kept=timedelta(hours=forgets_after or _FOR_EVER_HOURS))
 
-    tasks: list[Task] = [publish, purge] if "relay" in roles else []
+    tasks: list[Task] = [watched.watch]
+    tasks += [publish, purge] if "relay" in roles else []
     return app, [*tasks, projecting.project, projecting.make_partitions] if projecting else tasks
 
 
@@ -120,6 +125,8 @@ class Projecting:
                 kafka=self._settings.kafka,
                 replica=self._settings.replica,
                 max_run_records=MAX_RUN_RECORDS,
+                concurrent_run_count=CONCURRENT_RUNS,
+                fetch_bytes=FETCH_BYTES,
                 progress=self._progress,
             )
         finally:

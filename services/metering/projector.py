@@ -25,9 +25,11 @@ from services.metering.stage import BlockPresent
 from services.metering.store import PROJECTION, TOPIC
 from services.metering.store_metrics import BLOCKS, CONFLICTS
 
-MAX_RUN_RECORDS: Final = 10_000
-"""A run costs some milliseconds however short it is. The megabyte that Kafka gives at a time holds 3,000 days."""
-
+MAX_RUN_RECORDS: Final = 20_000
+FETCH_BYTES: Final = 3 * 2**20
+"""A run costs some milliseconds however short it is. So much of a partition holds 10,000 days and more."""
+CONCURRENT_RUNS: Final = 2
+"""While PostgreSQL writes one run, the next one is decoded; each takes a core."""
 _NEW_RUNS: Final = 8
 """After so many runs of new blocks alone the next one is taken for such a run too, until that is wrong."""
 
