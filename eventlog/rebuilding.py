@@ -31,6 +31,8 @@ _UNBOUNDED: Final = text(
     "set_config('idle_in_transaction_session_timeout', '0', true)"
 )
 
+_SORTS: Final = text("select set_config('work_mem', '64MB', true)")
+
 Show = Callable[[str, int, int], None]
 """Told what goes on: a word for it, how much of it is done, and of how much; 0 of 0 where nobody can say."""
 
@@ -98,6 +100,7 @@ def _instant(engine: Engine, what: Rebuildable) -> Iterator[Connection]:
     with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection, connection.begin():
         connection.execute(text(f"lock table {names} in access share mode"))
         connection.execute(_UNBOUNDED)
+        connection.execute(_SORTS)
         yield connection
 
 

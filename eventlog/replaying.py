@@ -32,6 +32,7 @@ def carry_out(wish: Wish, what: Rebuildable, url: str, kafka: KafkaAccess, *, sh
         pair, beside_url = _open(stack, wish.version, what, url)
         stack.enter_context(_alone(pair.live, pair.schema))
         if wish.drops:
+            _demand_version(wish, pair)
             clear(pair.beside, pair.schema)
             return Outcome(projection=what.name, wish=wish)
         _prepare(wish, pair)
@@ -82,11 +83,16 @@ def _alone(engine: Engine, schema: str) -> Iterator[None]:
 def _prepare(wish: Wish, pair: Pair) -> None:
     if not holds_tables(pair.live, pair.what, pair.live_schema):
         raise NoRoom(f"there is no live {pair.what.name} yet: start its service first")
-    if wish.must_exist and not holds_tables(pair.live, pair.what, pair.schema):
-        raise NoRoom(f"there is no {pair.what.name}@{wish.version}: it is made by a switch")
+    if wish.must_exist:
+        _demand_version(wish, pair)
     if wish.version == REBUILD:
         clear(pair.beside, pair.schema)
     pair.what.create(pair.beside)
+
+
+def _demand_version(wish: Wish, pair: Pair) -> None:
+    if not holds_tables(pair.live, pair.what, pair.schema):
+        raise NoRoom(f"there is no {pair.what.name}@{wish.version}: give one that kwartier status shows")
 
 
 def _make_aside(pair: Pair, url: str, schema: str) -> None:

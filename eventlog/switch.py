@@ -18,7 +18,22 @@ from eventlog.versions import Rebuildable
 LOCK_MILLISECONDS: Final = 800
 """How long readers may be kept waiting for the tables; shorter than a reader's own look for deadlocks (1 s)."""
 
-_BOOKS: Final = (stream_position, dead_letter)
+_CHANGED_STREAMS: Final = (
+    "create temporary table changed_stream on commit drop as select stream_id, "
+    "live.stream_version as live_version, beside.stream_version as beside_version "
+    "from (select * from {live} where projection = :name) live "
+    "full join (select * from {beside} where projection = :name) beside using (stream_id) "
+    "where live.stream_version is distinct from beside.stream_version"
+)
+_TAKE_STREAMS: Final = (
+    "insert into {table} (projection, stream_id, stream_version) select :name, stream_id, {version} "
+    "from changed_stream where {version} is not null "
+    "on conflict (projection, stream_id) do update set stream_version = excluded.stream_version"
+)
+_LOSE_STREAMS: Final = (
+    "delete from {table} where projection = :name "
+    "and stream_id in (select stream_id from changed_stream where {version} is null)"
+)
 _CLAIM_ALL: Final = (
     "insert into {live}.checkpoint (projection, topic, partition, next_offset, epoch, owner, claimed_at) "
     "select :name, :topic, each, 0, 0, 'switch', now() from generate_series(0, :last) each on conflict do nothing"
@@ -63,26 +78,32 @@ def switch(tx: Connection, what: Rebuildable, *, live: str, beside: str, aside: 
     Raises:
         OperationalError: readers kept the tables for too long; roll back and try again.
     """
-    _keep_books(tx, what, source=live, target=aside)
-    for table in _BOOKS:
-        _move_book(tx, what, table, source=beside, target=live)
+    for table in (checkpoint, dead_letter):
+        _forget(tx, what, table, aside)
+        _copy(tx, what, table, source=live, target=aside)
+    _forget(tx, what, dead_letter, live)
+    _copy(tx, what, dead_letter, source=beside, target=live)
     _keep_marks(tx, what, live=live, aside=aside)
+    _exchange_streams(tx, what, live=live, beside=beside, aside=aside)
     _move_tables(tx, what, live=live, beside=beside, aside=aside)
     fence = "update {} set epoch = epoch + 1, owner = 'switch', claimed_at = now() where projection = :name"
     tx.execute(text(fence.format(_table(tx, live, checkpoint))), {"name": what.name})
     _forget(tx, what, checkpoint, beside)
 
 
-def _keep_books(tx: Connection, what: Rebuildable, *, source: str, target: str) -> None:
-    for table in (checkpoint, *_BOOKS):
-        _forget(tx, what, table, target)
-        _copy(tx, what, table, source=source, target=target)
+def _exchange_streams(tx: Connection, what: Rebuildable, *, live: str, beside: str, aside: str) -> None:
+    """Give the live schema the version's stream positions, and `aside` the live ones.
 
-
-def _move_book(tx: Connection, what: Rebuildable, table: Table, *, source: str, target: str) -> None:
-    _forget(tx, what, table, target)
-    _copy(tx, what, table, source=source, target=target)
-    _forget(tx, what, table, source)
+    Both are alike but for a few, of millions: the few are written to both, and the version's table moves to `aside`.
+    """
+    here, there = _table(tx, live, stream_position), _table(tx, beside, stream_position)
+    name = {"name": what.name}
+    tx.execute(text(_CHANGED_STREAMS.format(live=here, beside=there)), name)
+    for table, version in ((here, "beside_version"), (there, "live_version")):
+        for statement in (_TAKE_STREAMS, _LOSE_STREAMS):
+            tx.execute(text(statement.format(table=table, version=version)), name)
+    tx.execute(text(f"drop table {_table(tx, aside, stream_position)}"))
+    tx.execute(text(f"alter table {there} set schema {_quoted(tx, aside)}"))
 
 
 def _copy(tx: Connection, what: Rebuildable, table: Table, *, source: str, target: str) -> None:

@@ -37,6 +37,7 @@ from eventlog.kafka import KafkaAccess
 from eventlog.projection import Run
 from eventlog.rebuild import RebuildStopped
 from eventlog.replaying import carry_out
+from eventlog.streams import write_streams
 from eventlog.versions import OwnTable, Rebuildable, create_own
 from eventlog.wish import Outcome, Wish
 from tests.effects import NAME, Offsets, consuming, values
@@ -276,8 +277,8 @@ class Killed(BaseException):
 
 def test_a_switch_that_is_killed_at_any_statement_leaves_the_old_one_whole(room: Room) -> None:
     live, beside, aside = room.schema, f"{room.schema}_{NAME}_rebuild", f"{room.schema}_{NAME}_old"
-    fill(room.url, room.what, offset=1)
-    fill(in_schema(room.url, beside), room.what, offset=2)
+    fill(room.url, room.what, offset=1, streams={"same": 1, "behind": 2, "gone": 3})
+    fill(in_schema(room.url, beside), room.what, offset=2, streams={"same": 1, "behind": 4, "new": 5})
     create_own_books(in_schema(room.url, aside))
     before = condition(room)
     for number in itertools.count(1):
@@ -288,12 +289,15 @@ def test_a_switch_that_is_killed_at_any_statement_leaves_the_old_one_whole(room:
             continue
         break
     assert number > 15
-    offsets, epoch = condition(room)
-    assert (offsets, epoch) == ([2], before[1] + 1)
+    assert condition(room) == ([2], before[1] + 1, {"same": 1, "behind": 4, "new": 5})
+    with room.engine.connect() as connection:
+        others = text("select stream_version from stream_position where projection = 'another projection'")
+        assert connection.scalars(others).all() == [9]
+    assert condition(room, aside) == ([1], before[1], {"same": 1, "behind": 2, "gone": 3})
 
 
-def fill(url: str, what: Rebuildable, *, offset: int) -> None:
-    """Make a version that holds one row, for `offset`."""
+def fill(url: str, what: Rebuildable, *, offset: int, streams: dict[str, int]) -> None:
+    """Make a version that holds one row, for `offset`, and knows `streams` by their versions."""
     engine = create_engine(url, application_name="test")
     what.create(engine)
     projection = Landed(engine, what.topic)
@@ -301,6 +305,8 @@ def fill(url: str, what: Rebuildable, *, offset: int) -> None:
     apply(projection, claim, 0, 1)
     with engine.begin() as tx:
         tx.execute(update(landed).values(record_offset=offset))
+        write_streams(tx, NAME, streams)
+        write_streams(tx, "another projection", {"same": 9})
     engine.dispose()
 
 
@@ -310,11 +316,15 @@ def create_own_books(url: str) -> None:
     engine.dispose()
 
 
-def condition(room: Room) -> tuple[list[int], int]:
-    """What a reader finds, and the epoch of the first checkpoint."""
+def condition(room: Room, schema: str = "") -> tuple[list[int], int, dict[str, int]]:
+    """What a reader finds in `schema` (the live one by default): offsets, the epoch of partition 0, and streams."""
+    place, name = schema or room.schema, {"name": NAME}
     with room.engine.connect() as connection:
-        offsets = connection.scalars(select(landed.c.record_offset)).all()
-        return list(offsets), int(connection.scalar(text("select epoch from checkpoint where partition = 0")) or 0)
+        offsets = connection.scalars(text(f"select record_offset from {place}.landed")).all()
+        epoch = connection.scalar(text(f"select epoch from {place}.checkpoint where partition = 0"))
+        query = f"select stream_id, stream_version from {place}.stream_position where projection = :name"
+        streams = {row.stream_id: row.stream_version for row in connection.execute(text(query), name)}
+        return list(offsets), int(epoch or 0), streams
 
 
 def switch_until(room: Room, number: int, **schemas: str) -> None:

@@ -212,6 +212,9 @@ async def test_without_room_nothing_is_touched(live: Live) -> None:
     await live.store(RECORD_COUNT)
     with pytest.raises(NoRoom, match=f"make a schema {live.schema('3')} first"):
         await live.replay(Wish(version="3"))
+    for wish in (Wish(version="old", switches=True), Wish(version="2", drops=True)):
+        with pytest.raises(NoRoom, match=f"there is no block@{wish.version}"):
+            await live.replay(wish)
     assert live.count("select count(*) from block") == 40
     assert live.count("select count(*) from event") > 0
 
