@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 import polars as pl
@@ -14,6 +16,8 @@ from market.deadline import readings_due_at
 _SERIES: Final = ("source", "day", "channel", "meter_kind")
 _EFFECTS: Final = ("is_first", "is_completing", "is_revising")
 COLUMNS: Final = ("record_offset", *_SERIES, "recorded_at", *_EFFECTS)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def of_new(readings: pl.DataFrame, is_complete: pl.Series) -> pl.DataFrame:
@@ -31,45 +35,49 @@ def of_folded(readings: pl.DataFrame) -> pl.DataFrame:
 
 def run_arrivals(told: Sequence[pl.DataFrame]) -> tuple[RunArrival, ...]:
     """Return the counts of the readings in `told` (tables of the columns `COLUMNS`), groups of zeros left out."""
-    readings = pl.concat(told).filter(pl.any_horizontal(_EFFECTS)) if told else pl.DataFrame()
-    if readings.is_empty():
+    if not any(map(len, told)):
         return ()
-    counted = _with_late(readings, _by_series(readings))
-    counts = ("new_count", "completed_count", "late_count", "revised_count")
-    rows = counted.group_by("source", "day", "energy").agg(pl.col(counts).sum()).sort("source", "day", "energy")
-    return tuple(RunArrival(**row) for row in rows.iter_rows(named=True))
+    readings = pl.concat(told)
+    sums: dict[tuple[str, date, str], list[int]] = {}
+    for source, day, code, kind, new, completed, revised, earliest, latest in _by_series(readings).iter_rows():
+        energy, due = _energy_and_due(code, kind, day)
+        late = new if earliest > due else 0
+        if earliest <= due < latest:
+            late = _count_after(due, readings, (source, day, code, kind))
+        group = sums.setdefault((source, day, energy), [0, 0, 0, 0])
+        for place, count in enumerate((new, completed, late, revised)):
+            group[place] += count
+    return tuple(_arrival(group, counts) for group, counts in sorted(sums.items()) if any(counts))
 
 
 def _by_series(readings: pl.DataFrame) -> pl.DataFrame:
-    """Count by series, and say when each was due and when its first and last new block came."""
-    came_at = pl.col("recorded_at").filter("is_first")
-    groups = readings.group_by(_SERIES).agg(
-        new_count=pl.col("is_first").sum(),
-        completed_count=pl.col("is_completing").sum(),
-        revised_count=pl.col("is_revising").sum(),
-        earliest_at=came_at.min(),
-        latest_at=came_at.max(),
-    )
-    energies, due = [], []
-    for day, code, kind in groups.select("day", "channel", "meter_kind").iter_rows():
-        channel = BY_CODE[code]
-        energies.append(channel.energy.name)
-        due.append(readings_due_at(channel.energy, channel.resolution, MeterKind(kind), day))
-    return groups.with_columns(
-        pl.Series("energy", energies, dtype=pl.String), pl.Series("due_at", due, dtype=readings["recorded_at"].dtype)
-    )
+    """Count by series, and say when its first and last reading came (µs since 1970, UTC)."""
+    came = pl.col("recorded_at").to_physical()
+    effects = [pl.col(name).sum() for name in _EFFECTS]
+    return readings.group_by(_SERIES).agg(*effects, earliest=came.min(), latest=came.max())
 
 
-def _with_late(readings: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
-    """Add `late_count`. Most groups came all before they were due, or all after; only in the others each one is looked
-    at."""
-    is_split = pl.col("earliest_at").le(pl.col("due_at")) & pl.col("latest_at").gt(pl.col("due_at"))
-    whole = groups.filter(~is_split.fill_null(value=False)).with_columns(
-        late_count=pl.when(pl.col("earliest_at") > pl.col("due_at")).then("new_count").otherwise(0)
+def _count_after(due: int, readings: pl.DataFrame, series: tuple[str, date, int, int]) -> int:
+    """Count the new blocks of a series that came after it was due; most series came all before, or all after."""
+    is_it = pl.all_horizontal(pl.col(name) == value for name, value in zip(_SERIES, series, strict=True))
+    return readings.filter(is_it & pl.col("is_first") & (pl.col("recorded_at").to_physical() > due)).height
+
+
+@lru_cache(maxsize=16384)
+def _energy_and_due(code: int, kind: int, day: date) -> tuple[str, int]:
+    channel = BY_CODE[code]
+    due_at = readings_due_at(channel.energy, channel.resolution, MeterKind(kind), day)
+    return channel.energy.name, (due_at - _EPOCH) // _MICROSECOND
+
+
+def _arrival(group: tuple[str, date, str], counts: list[int]) -> RunArrival:
+    (source, day, energy), (new, completed, late, revised) = group, counts
+    return RunArrival(
+        source=source,
+        day=day,
+        energy=energy,
+        new_count=new,
+        completed_count=completed,
+        late_count=late,
+        revised_count=revised,
     )
-    split = groups.filter(is_split)
-    if split.is_empty():
-        return whole
-    looked_at = readings.filter("is_first").join(split.select(*_SERIES, "due_at"), on=_SERIES)
-    late = looked_at.group_by(_SERIES).agg(late_count=(pl.col("recorded_at") > pl.col("due_at")).sum())
-    return pl.concat([whole, split.join(late, on=_SERIES)], how="vertical_relaxed")

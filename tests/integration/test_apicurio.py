@@ -19,6 +19,7 @@ from aiokafka import AIOKafkaProducer
 
 from eventlog import framing, registry
 from eventlog.codec import decode, encode
+from eventlog.events import RunApplied
 from eventlog.framing import UnknownSchema, outgoing
 from eventlog.registry import SCHEMA_DIR
 from eventlog.schema_registry import NotRegistered, RegistryAway
@@ -274,12 +275,18 @@ async def test_readings_in_both_framings_on_one_topic_are_stored_and_the_run_is_
 
     async def is_told() -> bool:
         told[:] = await read_all(own_kafka, "metering-events")
-        return len(told) == 2
+        return len(told) == 3
 
     await until(is_told)
     assert {record.value[:1] for record in told} == {b"\x00"}
     with deployment.registry.in_use():
-        assert {type(decode(record.value)).__name__ for record in told} == {"RunApplied"}
+        events = [decode(record.value) for record in told]
+    assert sorted(type(each).__name__ for each in events) == ["BlockRevised", "RunApplied", "RunApplied"]
+    arrivals = [arrival for each in events if isinstance(each, RunApplied) for arrival in each.arrivals]
+    assert [(each.source, each.new_count, each.completed_count, each.revised_count) for each in arrivals] == [
+        ("kwartier", 1, 0, 0),
+        ("publisher", 0, 1, 1),
+    ]
 
 
 def _applied(platform: Running, process: str, topic: str) -> tuple[int, int]:
