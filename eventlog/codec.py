@@ -20,6 +20,7 @@ from eventlog import registry
 from eventlog.events import EVENT_TYPES, Event
 from eventlog.framing import HEADER_LENGTH, SINGLE_OBJECT, Undecodable, UnknownSchema, split
 from eventlog.registry import Schema
+from eventlog.upcasters import needs_upcast, upcast
 
 __all__ = ["HEADER_LENGTH", "Undecodable", "UnknownSchema", "container", "decode", "decode_body", "encode"]
 
@@ -129,9 +130,11 @@ def decode_body(schema: Schema, body: bytes) -> Event:
     if schema.name not in EVENT_TYPES:
         raise UnknownSchema(f"{schema.name} is not an event of this version of the platform")
     shape = _shape(schema.name)
-    reader = None if schema.parsed is shape.schema.parsed else shape.schema.parsed
-    stream = BytesIO(body)
     try:
+        if needs_upcast(schema):
+            schema, body = upcast(schema, body)
+        reader = None if schema.parsed is shape.schema.parsed else shape.schema.parsed
+        stream = BytesIO(body)
         datum: Any = fastavro.schemaless_reader(stream, schema.parsed, reader)
         for name in shape.arrays:
             datum[name] = tuple(datum[name])

@@ -17,6 +17,7 @@ from eventlog.codec import Undecodable, decode_body
 from eventlog.events import ReadingsRecorded
 from eventlog.reason import Reason, Rule
 from eventlog.registry import Schema
+from eventlog.upcasters import needs_upcast
 from market.channel import BY_NAME, MeterKind
 from services.metering.wire_length import wire_lengths
 
@@ -58,17 +59,25 @@ def decode(values: Sequence[bytes | None]) -> tuple[pl.DataFrame, dict[int, Reas
     The table has the columns `COLUMNS` (those of `ReadingsRecorded`, with codes for kind of meter and channel) and
     `row`, the place in `values`; in no order.
     """
-    by_header: defaultdict[bytes, list[int]] = defaultdict(list)
     refused: dict[int, Reason] = {}
+    frames = [pl.DataFrame(schema={**COLUMNS, "row": pl.Int64()})]
+    for header, rows in _by_header(values, refused).items():
+        frames += _decode_alike(values, header, rows, refused)
+    return pl.concat(frames), refused
+
+
+def _by_header(values: Sequence[bytes | None], refused: dict[int, Reason]) -> dict[bytes, list[int]]:
+    """Return the places of the values that begin with the same header."""
+    first = framing.header(values[0]) if values and values[0] is not None else b""
+    if first and all([value is not None and value.startswith(first) for value in values]):  # noqa: C419 - a list is faster
+        return {first: list(range(len(values)))}
+    by_header: defaultdict[bytes, list[int]] = defaultdict(list)
     for row, value in enumerate(values):
         if value is None:
             refused[row] = Reason(Rule.NO_VALUE, "the record has no value")
         else:
             by_header[framing.header(value)].append(row)
-    frames = [pl.DataFrame(schema={**COLUMNS, "row": pl.Int64()})]
-    for header, rows in by_header.items():
-        frames += _decode_alike(values, header, rows, refused)
-    return pl.concat(frames), refused
+    return by_header
 
 
 def _decode_alike(
@@ -83,7 +92,9 @@ def _decode_alike(
     if schema.name != _EVENT:
         refused |= dict.fromkeys(rows, Reason(Rule.NOT_A_READING, f"{schema.name} is not a reading"))
         return []
-    bodies = [(values[row] or b"")[len(header) :] for row in rows]
+    begin = len(header)
+    alike = values if len(rows) == len(values) else [values[row] for row in rows]
+    bodies = [value[begin:] for value in alike if value is not None]
     return _decode_bodies(schema, rows, bodies, refused)
 
 
@@ -103,8 +114,8 @@ def _decode_bodies(
 
 
 def _holds_all_columns(schema: Schema) -> bool:
-    """Whether the schema needs no default of a later version; else Avro's own resolution has to supply it."""
-    return schema.is_ours and COLUMNS.keys() <= {field["name"] for field in schema.parsed["fields"]}
+    """Whether what the schema wrote needs no default and no function of a later version; else the codec supplies it."""
+    return schema.is_ours and not needs_upcast(schema) and COLUMNS.keys() <= {field["name"] for field in schema.parsed["fields"]}
 
 
 def _decode_together(schema: Schema, bodies: list[bytes]) -> pl.DataFrame:
