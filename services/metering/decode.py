@@ -115,7 +115,11 @@ def _decode_bodies(
 
 def _holds_all_columns(schema: Schema) -> bool:
     """Whether what the schema wrote needs no default and no function of a later version; else the codec supplies it."""
-    return schema.is_ours and not needs_upcast(schema) and COLUMNS.keys() <= {field["name"] for field in schema.parsed["fields"]}
+    return (
+        schema.is_ours
+        and not needs_upcast(schema)
+        and COLUMNS.keys() <= {field["name"] for field in schema.parsed["fields"]}
+    )
 
 
 def _decode_together(schema: Schema, bodies: list[bytes]) -> pl.DataFrame:
