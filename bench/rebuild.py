@@ -30,7 +30,7 @@ from eventlog.database import create_engine
 from eventlog.kafka import KafkaAccess
 from services.metering import store
 from services.metering.migration import create_store
-from services.metering.projector import MAX_RUN_RECORDS, BlockProjection
+from services.metering.projector import CONCURRENT_RUNS, FETCH_BYTES, MAX_RUN_RECORDS, BlockProjection
 
 DEADLINE_SECONDS = 3_600.0
 PROGRAM = [sys.executable, "-m", "services.metering", "rebuild", store.PROJECTION, "--json"]
@@ -54,7 +54,15 @@ async def fill(servers: Servers, name: str, url: str, count: int) -> float:
     projection = BlockProjection(engine=engine, database_url=url, partition_count=PARTITIONS)
     access = KafkaAccess(servers.bootstrap)
     reading = asyncio.create_task(
-        consume(projection, service=name, kafka=access, replica="0", max_run_records=MAX_RUN_RECORDS)
+        consume(
+            projection,
+            service=name,
+            kafka=access,
+            replica="0",
+            max_run_records=MAX_RUN_RECORDS,
+            concurrent_run_count=CONCURRENT_RUNS,
+            fetch_bytes=FETCH_BYTES,
+        )
     )
     try:
         return await _pace(url, count)

@@ -24,6 +24,7 @@ from eventlog.projection import Projection, Run
 _POLL_MILLISECONDS: Final = 500
 _SILENCE_SECONDS: Final = 60.0
 _RUNS_AHEAD: Final = 2  # of one partition: one being applied, one waiting behind it
+_ANSWER_BYTES: Final = 16 * 2**20  # of all partitions together: what one answer of the broker takes in memory
 _OWNER: Final = "rebuild"
 
 Note = Callable[[int], None]
@@ -47,8 +48,8 @@ class Rebuild:
     """The writer of one projection; another one that begins fences it. Use it as an asynchronous context.
 
     While runs are applied, `concurrent_run_count` at a time and each partition in its order, the next ones are
-    fetched: two runs for each partition at most, so that memory stays flat. `applied_count` records were applied in
-    `seconds`.
+    fetched, few of them, so that memory stays flat; `fetch_bytes` is what the broker sends of a partition at once.
+    `applied_count` records were applied in `seconds`.
     """
 
     def __init__(
@@ -58,12 +59,15 @@ class Rebuild:
         kafka: KafkaAccess,
         partition_count: int,
         max_run_records: int,
-        concurrent_run_count: int = 1,
+        concurrent_run_count: int,
+        fetch_bytes: int,
     ) -> None:
         self._projection = projection
         self._kafka = kafka
         self._partition_count = partition_count
         self._max_run_records = max_run_records
+        self._fetch_bytes = fetch_bytes
+        self._runs_at_most = concurrent_run_count + _RUNS_AHEAD  # in memory, of all partitions
         self._threads = ThreadPoolExecutor(concurrent_run_count, thread_name_prefix=f"rebuild-{projection.name}")
         self._held: dict[TopicPartition, _Held] = {}
         self._applying: set[asyncio.Task[None]] = set()
@@ -128,6 +132,8 @@ class Rebuild:
                 client_id=f"rebuild-{self._projection.name}",
                 enable_auto_commit=False,
                 auto_offset_reset="none",
+                max_partition_fetch_bytes=self._fetch_bytes,
+                fetch_max_bytes=max(_ANSWER_BYTES, self._fetch_bytes),
             )
             self._consumer = consumer
             await consumer.start()
@@ -141,7 +147,7 @@ class Rebuild:
         heard_at = time.monotonic()
         while unread := [place for place, end in short.items() if self._held[place].fetched_offset < end]:
             wanted = [place for place in unread if self._held[place].run_count < _RUNS_AHEAD]
-            if not wanted:
+            if not wanted or len(self._applying) >= self._runs_at_most:
                 await self._collect(asyncio.FIRST_COMPLETED)
                 heard_at = time.monotonic()
                 continue

@@ -116,7 +116,12 @@ async def _work(
     what = pair.what
     with what.open(pair.beside, beside_url) as projection:
         rebuild = Rebuild(
-            projection, kafka=kafka, partition_count=what.partition_count, max_run_records=what.max_run_records
+            projection,
+            kafka=kafka,
+            partition_count=what.partition_count,
+            max_run_records=what.max_run_records,
+            concurrent_run_count=what.concurrent_run_count,
+            fetch_bytes=what.fetch_bytes,
         )
         async with rebuild:
             if wish.follows:

@@ -49,7 +49,7 @@ class Rebuildable:
     """A projection that can be made again from offset 0, as the service that owns it describes it.
 
     `create` makes its tables where they are missing; `open` lends the projection on an engine and the database URL
-    that belongs to it, such that it publishes nothing.
+    that belongs to it, such that it publishes nothing. The last three are those of the live one (`consumer.consume`).
     """
 
     name: str
@@ -59,6 +59,8 @@ class Rebuildable:
     create: Callable[[Engine], None]
     open: Callable[[Engine, str], AbstractContextManager[Projection]]
     max_run_records: int = 2_000
+    concurrent_run_count: int = 1
+    fetch_bytes: int = 2**20
 
 
 def is_version(name: str) -> bool:

@@ -11,7 +11,7 @@ from eventlog.topics import load_topics
 from eventlog.versions import OwnTable, Rebuildable
 from services.metering import store, tables
 from services.metering.migration import create_store
-from services.metering.projector import MAX_RUN_RECORDS, BlockProjection
+from services.metering.projector import CONCURRENT_RUNS, FETCH_BYTES, MAX_RUN_RECORDS, BlockProjection
 from services.metering.settings import MeteringSettings
 
 
@@ -47,4 +47,6 @@ def block_store(partition_count: int, *, topic: str = store.TOPIC, park_limit: i
         create=create_store,
         open=lend,
         max_run_records=MAX_RUN_RECORDS,
+        concurrent_run_count=CONCURRENT_RUNS,
+        fetch_bytes=FETCH_BYTES,
     )

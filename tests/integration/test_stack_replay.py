@@ -23,6 +23,7 @@ from stack.cli import main
 from stack.condition import observe_projections, observe_versions
 from stack.platform import endpoints
 from stack.state import write_json
+from stack.versions import OWNERS
 from tests.examples import CONTRACT, HOLDER_KBO, NOON
 from tests.export_examples import GRANTED
 from tests.kwartier import Kwartier
@@ -221,12 +222,12 @@ def test_a_damaged_row_is_found_refused_and_mended_by_a_switch(
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["ledger"], "ledger is no projection: give one that can be replayed (block, occupancy, permission)"),
+        (["ledger"], f"ledger is no projection: give one that can be replayed ({', '.join(OWNERS)})"),
         (
             ["mandate-policy"],
             (
                 "mandate-policy decides, and its decisions are events already: it is never rebuilt; "
-                "give one of block, occupancy, permission"
+                f"give one of {', '.join(OWNERS)}"
             ),
         ),
         (["block", "--follow"], "what is followed is kept: give it a name with --version"),
