@@ -15,10 +15,12 @@ from typing import Final
 
 from stack.problem import Problem
 from stack.terminal import complain, progress
+from tests.faults.drill.faults import BY_NAME
 from tests.faults.drill.plan import Plan
 from tests.faults.drill.rounds import Row, run_rounds
 from tests.faults.drill.volume import enter_namespace
 
+_RESULTS: Final = sys.stdout
 _COLUMNS: Final = (
     ("round", 5),
     ("records", 8),
@@ -54,6 +56,7 @@ def read_plan(arguments: list[str]) -> Plan:
     parser.add_argument("--records", type=int, default=200_000, help="least number of records (default 200,000)")
     parser.add_argument("--brokers", type=int, default=3, help="brokers of the cluster (default 3)")
     parser.add_argument("--short", action="store_true", help="five rounds of several faults, as in make test")
+    parser.add_argument("--only", choices=sorted(BY_NAME), default="", help="one fault, again and again")
     parser.add_argument("--without-epoch", action="store_true", help="take the guard out, to see that the drill fails")
     asked = parser.parse_args(arguments)
     return Plan(
@@ -63,6 +66,7 @@ def read_plan(arguments: list[str]) -> Plan:
         broker_count=asked.brokers,
         is_short=asked.short,
         is_guarded=not asked.without_epoch,
+        only=asked.only,
     )
 
 
@@ -106,9 +110,10 @@ def line(row: Row) -> str:
 
 
 def show(text: str) -> None:
-    """Print a line at once."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    """Print a line at once: above the moving one on a terminal, else where the output goes."""
+    out = sys.stdout if _RESULTS.isatty() else _RESULTS
+    out.write(f"{text}\n")
+    out.flush()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from tests.faults.drill.world import World, until_true
 
 SPRING_SECONDS: Final = 60.0
 TAKEN_OVER_SECONDS: Final = 60.0
+SEEN_SECONDS: Final = 2.0
 
 
 class NothingHappened(Exception):

@@ -9,14 +9,29 @@ import asyncio
 import random
 import signal
 import time
+from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from eventlog.relay import count_unpublished
 from eventlog.tables import checkpoint
-from tests.faults.drill.fault import SPRING_SECONDS, TAKEN_OVER_SECONDS, NothingHappened, Strike, demand, one_of
+from tests.faults.drill.fault import (
+    SEEN_SECONDS,
+    SPRING_SECONDS,
+    TAKEN_OVER_SECONDS,
+    NothingHappened,
+    Strike,
+    demand,
+    one_of,
+)
 from tests.faults.drill.processes import Process
 from tests.faults.drill.world import World, until_true
+
+_LEFT_BEHIND: Final = {
+    "inside": "application_name like 'drill-%' and state = 'idle in transaction'",
+    "copy": "application_name like 'metering-%' and state = 'active' and wait_event = 'ClientRead' "
+    "and query ilike 'copy %'",
+}
 
 
 def _owns_nothing(world: World, member: Process, pid: int) -> bool:
@@ -44,6 +59,18 @@ async def _wake_as_zombie(world: World, member: Process, chance: random.Random) 
     return time.monotonic() - began
 
 
+def _is_seen(world: World, place: str) -> bool:
+    """Whether the database has the session that a member frozen at `place` leaves behind."""
+    if place not in _LEFT_BEHIND:
+        return True
+    query = text(f"select count(*) from pg_stat_activity where {_LEFT_BEHIND[place]}")
+    for engine in world.engines.values():
+        with engine.begin() as tx:
+            if tx.execute(query).scalar_one():
+                return True
+    return False
+
+
 async def kill_member(world: World, chance: random.Random) -> str:
     with one_of(world, chance) as member:
         member.kill()
@@ -63,6 +90,11 @@ async def kill_all_members(world: World, chance: random.Random) -> str:
 
 async def freeze_member(world: World, chance: random.Random) -> str:
     with one_of(world, chance) as member:
+        running = member.running
+        assert running is not None
+        await demand(
+            lambda: not _owns_nothing(world, member, running.pid), SPRING_SECONDS, f"{member.name} had nothing to lose"
+        )
         member.signal(signal.SIGSTOP)
         return f"{member.name} frozen {await _wake_as_zombie(world, member, chance):.0f} s"
 
@@ -75,6 +107,8 @@ def freeze_at(place: str, name: str, words: str) -> Strike:
             member.order(f"trap {place} {name} SIGSTOP")
             if not await until_true(member.is_frozen, SPRING_SECONDS):
                 raise NothingHappened(f"{member.name} never came {words}")
+            if "database" not in world.befallen:
+                await demand(lambda: _is_seen(world, place), SEEN_SECONDS, f"the database sees nobody {words}")
             return f"{member.name} frozen {words} ({name}) {await _wake_as_zombie(world, member, chance):.0f} s"
 
     return strike

@@ -10,7 +10,7 @@ from eventlog.database import TRANSACTION_TIMEOUT_SECONDS
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """`seconds` is the least time of faults, `record_count` the least number of records; the same seed gives the same
-    faults in the same order, whose exact moments are the machine's."""
+    faults in the same order, whose exact moments are the machine's. `only` names the one fault that strikes."""
 
     seed: int
     seconds: float
@@ -19,6 +19,7 @@ class Plan:
     member_count: int = 3
     is_short: bool = False
     is_guarded: bool = True
+    only: str = ""
     volume_mebibytes: int = 1200
     patience_seconds: float = 180.0
 

@@ -59,8 +59,10 @@ async def run_rounds(plan: Plan, folder: Path, report: Report) -> AsyncGenerator
     load = Load(book, world.engines["register"], world.brokers.bootstrap, random.Random(plan.seed + 1))
     try:
         async with load.producing():
+            began = time.monotonic()
             for number, faults in enumerate(_chosen(plan, book, chance), 1):
-                report(f"round {number}: {', '.join(each.name for each in faults)}")
+                past = f"{(time.monotonic() - began) / 60:.1f} of {plan.seconds / 60:.0f} min"
+                report(f"round {number}, {past}: {', '.join(each.name for each in faults)}")
                 yield await _run_round(number, faults, world, load, scan, chance)
     finally:
         world.stop()
@@ -74,6 +76,9 @@ def _chosen(plan: Plan, book: Book, chance: random.Random) -> Iterator[Sequence[
     began = time.monotonic()
     bag: list[Fault] = []
     while time.monotonic() - began < plan.seconds or book.record_count < plan.record_count:
+        if plan.only:
+            yield [BY_NAME[plan.only]]
+            continue
         if not bag:
             bag = list(FAULTS)
             chance.shuffle(bag)

@@ -6,7 +6,6 @@ the platform knows of them.
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
@@ -43,7 +42,8 @@ class Trap:
             if not self.place or self.place != place or self.name not in _flat(names):
                 return
             self.place = ""
-        os.kill(os.getpid(), self.signal)
+        # To this thread: one sent to the process may wait for another thread, and this one runs on meanwhile.
+        signal.pthread_kill(threading.get_ident(), self.signal)
 
 
 trap: Final = Trap()
@@ -89,7 +89,9 @@ def watch_adbc(name: str) -> None:
         return done
 
     def watched_ingest(self: Any, table_name: str, data: Any, *arguments: Any, **more: Any) -> Any:
-        is_set = trap.place == "copy" and trap.name == name and isinstance(data, pa.Table) and len(data) > 1
+        # Into a temporary table: before other COPYs the driver asks for the schema, with the rows in its hand already.
+        is_here = more.get("temporary", False) and isinstance(data, pa.Table) and len(data) > 1
+        is_set = is_here and trap.place == "copy" and trap.name == name
         stream = pa.RecordBatchReader.from_batches(data.schema, _with_pause(data, name)) if is_set else data
         return ingest(self, table_name, stream, *arguments, **more)
 

@@ -36,9 +36,13 @@ def stop_database(number: signal.Signals, words: str) -> Strike:
     """Stop it by a signal (SIGQUIT: at once, as by a crash; SIGINT: cutting clients off) and start it again."""
 
     async def strike(world: World, chance: random.Random) -> str:
-        await asyncio.to_thread(world.database.stop, number)
-        await asyncio.sleep(chance.uniform(0.0, 3.0))
-        await world.database.ensure()
+        world.befallen.add("database")
+        try:
+            await asyncio.to_thread(world.database.stop, number)
+            await asyncio.sleep(chance.uniform(0.0, 3.0))
+            await world.database.ensure()
+        finally:
+            world.befallen.discard("database")
         return f"database {words}"
 
     return strike

@@ -69,7 +69,7 @@ class Database:
 @dataclass
 class World:
     """What runs. `engines` are the drill's own view of the two schemas, register's and metering's; `befallen` names the
-    members that a fault is at."""
+    members that a fault is at, and the database while it is down."""
 
     plan: Plan
     brokers: Brokers
