@@ -32,21 +32,20 @@ _STAGED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A group with the rows of `block` for its readings that are whole days and alone about their block."""
+    """A group, and which of its readings are whole days and alone about their block."""
 
     group: Group
     is_alone: pl.Series
-    rows: pa.Table
 
-    def alone(self, is_wanted: pl.Series | None = None) -> Inserted:
-        """Return the readings that `rows` are for, or those of them that are wanted."""
+    def alone(self, known: pl.Series | None = None) -> Inserted:
+        """Return the readings that are alone, without those at the offsets `known`, with their rows of `block`."""
         readings = self.group.table.filter(self.is_alone)
-        is_complete = pl.Series(pc.equal(self.rows["present_count"], self.rows["slice_count"]))
-        if is_wanted is None:
-            return Inserted(readings, is_complete, self.rows)
-        return Inserted(
-            readings.filter(is_wanted), is_complete.filter(is_wanted), self.rows.filter(is_wanted.to_arrow())
-        )
+        if known is not None and len(known):
+            readings = readings.filter(~_is_in(readings, known))
+        heads = readings.with_columns(input_count=pl.lit(1, dtype=pl.Int32), has_inputs=pl.lit(value=False))
+        rows = block_rows.new_rows(heads, self.group.messages, heads["pick"].to_numpy())
+        is_complete = pl.Series(pc.equal(rows["present_count"], rows["slice_count"]))
+        return Inserted(readings, is_complete, rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +77,7 @@ class Written:
 
 def prepare(group: Group) -> Prepared:
     """Work out what needs no look at the database."""
-    is_alone = group.table.select(pl.col("is_plain") & (pl.len().over(_KEY) == 1)).to_series()
-    heads = group.table.filter(is_alone).with_columns(
-        input_count=pl.lit(1, dtype=pl.Int32), has_inputs=pl.lit(value=False)
-    )
-    return Prepared(group, is_alone, block_rows.new_rows(heads, group.messages, heads["pick"].to_numpy()))
+    return Prepared(group, group.table.select(pl.col("is_plain") & (pl.len().over(_KEY) == 1)).to_series())
 
 
 def write(cursor: Any, prepared: Sequence[Prepared], *, expects_new: bool = False) -> Written:
@@ -109,7 +104,7 @@ def _write_asking(cursor: Any, groups: Sequence[Prepared]) -> Written:
     stage.stage_keys(cursor, pa.concat_tables([_staged(each.group.table) for each in groups]))
     present = _frame(stage.present_readings(cursor, span))
     known, same = present["record_offset"], present.filter("is_same")["record_offset"]
-    new = [each.alone(~_is_in(each.group.table.filter(each.is_alone), known)) for each in groups]
+    new = [each.alone(known) for each in groups]
     stage.insert_blocks(cursor, pa.concat_tables([each.rows for each in new]))
     slow = [_to_fold(each, known, same) for each in groups]
     revisions = _revise(cursor, groups, slow, span) if any(map(len, slow)) else []
@@ -140,7 +135,7 @@ def _revise(cursor: Any, prepared: Sequence[Prepared], slow: Sequence[pl.DataFra
         revise(each.group, readings, known) for each, readings in zip(prepared, placed, strict=True) if len(readings)
     ]
     stage.insert_blocks(cursor, pa.concat_tables([each.made for each in revisions]))
-    stage.update_blocks(cursor, pa.concat_tables([each.changed for each in revisions]), span)
+    stage.update_blocks(cursor, pa.concat_tables([each.changed for each in revisions]))
     stage.write_inputs(cursor, pa.concat_tables([table for each in revisions for table in each.inputs]))
     return revisions
 

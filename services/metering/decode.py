@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
+from functools import cache
 from io import BytesIO
 from typing import Final
 
@@ -92,25 +94,31 @@ def _decode_alike(
     if schema.name != _EVENT:
         refused |= dict.fromkeys(rows, Reason(Rule.NOT_A_READING, f"{schema.name} is not a reading"))
         return []
-    begin = len(header)
-    alike = values if len(rows) == len(values) else [values[row] for row in rows]
-    bodies = [value[begin:] for value in alike if value is not None]
-    return _decode_bodies(schema, rows, bodies, refused)
+    framed = [value for value in (values[row] for row in rows) if value is not None]
+    return _decode_framed(_Writer(schema, len(header)), rows, framed, refused)
 
 
-def _decode_bodies(
-    schema: Schema, rows: list[int], bodies: list[bytes], refused: dict[int, Reason]
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Who wrote some values: its schema, and how many bytes of framing come before each body."""
+
+    schema: Schema
+    frame_length: int
+
+
+def _decode_framed(
+    writer: _Writer, rows: list[int], framed: list[bytes], refused: dict[int, Reason]
 ) -> list[pl.DataFrame]:
     """Decode together; where that fails by halves, and few of them one by one."""
-    if _holds_all_columns(schema):
+    if _holds_all_columns(writer.schema):
         try:
-            return [_coded(_decode_together(schema, bodies), rows)]
+            return [_coded(_decode_together(writer, framed), rows)]
         except (OSError, ComputeError, PanicException, _Misread):
             if len(rows) > _ALONE:
                 half = len(rows) // 2
-                first = _decode_bodies(schema, rows[:half], bodies[:half], refused)
-                return first + _decode_bodies(schema, rows[half:], bodies[half:], refused)
-    return [_decode_one_by_one(schema, rows, bodies, refused)]
+                first = _decode_framed(writer, rows[:half], framed[:half], refused)
+                return first + _decode_framed(writer, rows[half:], framed[half:], refused)
+    return [_decode_one_by_one(writer, rows, framed, refused)]
 
 
 def _holds_all_columns(schema: Schema) -> bool:
@@ -122,21 +130,30 @@ def _holds_all_columns(schema: Schema) -> bool:
     )
 
 
-def _decode_together(schema: Schema, bodies: list[bytes]) -> pl.DataFrame:
-    frame = pl.read_avro(BytesIO(codec.container(schema, bodies)))
-    written = np.fromiter(map(len, bodies), dtype=np.int64, count=len(bodies))
-    if len(frame) != len(bodies) or not np.array_equal(wire_lengths(frame, schema.parsed), written):
+def _decode_together(writer: _Writer, framed: list[bytes]) -> pl.DataFrame:
+    """Decode with the framing as a first field of each record: to cut it off would cost a copy of every value."""
+    schema = replace(writer.schema, text=_text_with_frame(writer.schema.text, writer.frame_length))
+    frame = pl.read_avro(BytesIO(codec.container(schema, framed)))
+    written = np.array([*map(len, framed)], dtype=np.int64) - writer.frame_length
+    if len(frame) != len(framed) or not np.array_equal(wire_lengths(frame, schema.parsed), written):
         raise _Misread
     return frame
 
 
+@cache
+def _text_with_frame(text: str, length: int) -> str:
+    schema = json.loads(text)
+    frame = {"name": "frame_of_value", "type": {"type": "fixed", "name": "FrameOfValue", "size": length}}
+    return json.dumps(schema | {"fields": [frame, *schema["fields"]]})
+
+
 def _decode_one_by_one(
-    schema: Schema, rows: list[int], bodies: list[bytes], refused: dict[int, Reason]
+    writer: _Writer, rows: list[int], framed: list[bytes], refused: dict[int, Reason]
 ) -> pl.DataFrame:
     readings, kept = [], []
-    for row, body in zip(rows, bodies, strict=True):
+    for row, value in zip(rows, framed, strict=True):
         try:
-            readings.append(asdict(decode_body(schema, body)))
+            readings.append(asdict(decode_body(writer.schema, value[writer.frame_length :])))
             kept.append(row)
         except Undecodable as error:
             refused[row] = error.reason

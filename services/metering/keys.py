@@ -13,6 +13,7 @@ from eventlog.reason import Reason, Rule
 _LENGTH: Final = 18
 _WEIGHTS: Final = np.array([3, 1] * 8 + [3], dtype=np.int64)
 _POWERS: Final = 10 ** np.arange(_LENGTH - 1, -1, -1, dtype=np.int64)
+_NO_KEY: Final = bytes(_LENGTH)
 _NINE: Final = np.uint8(9)
 _NOT_EAN: Final = Reason(Rule.KEY_NOT_EAN, "the key is not an EAN")
 
@@ -21,9 +22,9 @@ def read_eans(
     keys: Sequence[bytes | None], *, partition: int, partition_count: int
 ) -> tuple[NDArray[np.int64], dict[int, Reason]]:
     """Return each key as a number, and why the bad ones are bad, by their place in `keys` (their number is 0)."""
-    refused = {place: _NOT_EAN for place, key in enumerate(keys) if key is None or len(key) != _LENGTH}
-    joined = b"".join(bytes(_LENGTH) if place in refused else key or b"" for place, key in enumerate(keys))
-    text = np.frombuffer(joined, dtype=np.uint8).reshape(-1, _LENGTH)
+    given = [key if key is not None and len(key) == _LENGTH else _NO_KEY for key in keys]
+    refused = {place: _NOT_EAN for place, key in enumerate(given) if key is _NO_KEY} if _NO_KEY in given else {}
+    text = np.frombuffer(b"".join(given), dtype=np.uint8).reshape(-1, _LENGTH)
     digits = text - np.uint8(ord("0"))
     is_number = digits.max(axis=1, initial=0) <= _NINE
     digits = np.where(is_number[:, None], digits, 0).astype(np.int64)

@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from eventlog.reason import Reason, Rule
+from services.metering.byte_column import from_arrow
 from services.metering.content import content_hashes
 from services.metering.fold import Messages
 from services.metering.stored_values import MISSING
@@ -46,7 +47,7 @@ def _group(table: pl.DataFrame, slice_count: int) -> tuple[Group, dict[int, Reas
     first, spoken = _integers(table, "first_slice"), _integers(table, "spoken_count")
     withdraws = table["withdraws"].to_numpy()
     places, shape = _places(first, spoken, slice_count), (len(table), slice_count)
-    sent = np.frombuffer(b"".join(table["values"].to_list()), dtype="<i4")
+    sent = from_arrow(table["values"].to_arrow()).data.view("<i4")
     values = _matrix(sent, places, shape, int(MISSING))
     quality, factor = (_matrix(_codes(table, name), places, shape, 0) for name in ("quality", "gas_factor"))
     is_missing = values == MISSING
@@ -58,7 +59,7 @@ def _group(table: pl.DataFrame, slice_count: int) -> tuple[Group, dict[int, Reas
         values=values,
         quality=quality,
         gas_factor=factor,
-        speaks=~is_missing | (withdraws[:, None] & _matrix(np.ones(len(sent), np.bool_), places, shape, 0)),
+        speaks=_speaks(is_missing, withdraws, places),
         source_at=_integers(table, "source_at"),
         source_sequence=_integers(table, "source_sequence"),
         content_hash=hashes,
@@ -70,6 +71,19 @@ def _group(table: pl.DataFrame, slice_count: int) -> tuple[Group, dict[int, Reas
         pl.Series("pick", np.arange(len(table))),
     )
     return Group(slice_count, table, messages), bad
+
+
+def _speaks(
+    is_missing: NDArray[np.bool_], withdraws: NDArray[np.bool_], places: NDArray[np.int64] | None
+) -> NDArray[np.bool_]:
+    speaks = ~is_missing
+    if withdraws.any():
+        is_named = np.ones_like(speaks)
+        if places is not None:
+            is_named[:] = False
+            is_named.reshape(-1)[places] = True
+        speaks |= withdraws[:, None] & is_named
+    return speaks
 
 
 def _contradictions(
@@ -87,17 +101,19 @@ def _contradictions(
     return bad
 
 
-def _places(first: NDArray[np.int64], spoken: NDArray[np.int64], slice_count: int) -> NDArray[np.int64]:
-    """Return where each slice that a reading is about lies in the flat matrix of whole days."""
+def _places(first: NDArray[np.int64], spoken: NDArray[np.int64], slice_count: int) -> NDArray[np.int64] | None:
+    """Return where each slice that a reading is about lies in the flat matrix of whole days; None: all are there."""
+    if (spoken == slice_count).all():
+        return None
     begins = np.cumsum(spoken) - spoken
     shift = np.arange(len(first)) * slice_count + first - begins
     return np.asarray(np.arange(int(spoken.sum())) + np.repeat(shift, spoken), dtype=np.int64)
 
 
-def _matrix(flat: NDArray[Any], places: NDArray[np.int64], shape: tuple[int, int], missing: int) -> NDArray[Any]:
-    """Return `flat` as a matrix of whole days, `missing` where no reading is about a slice; it may be changed."""
-    if len(flat) == shape[0] * shape[1]:
-        return flat.reshape(shape).copy()
+def _matrix(flat: NDArray[Any], places: NDArray[np.int64] | None, shape: tuple[int, int], missing: int) -> NDArray[Any]:
+    """Return `flat` as a matrix of whole days, `missing` where no reading is about a slice."""
+    if places is None:
+        return flat.reshape(shape)
     matrix = np.full(shape, missing, dtype=flat.dtype)
     matrix.reshape(-1)[places] = flat
     return matrix

@@ -38,8 +38,8 @@ def read_run(run: Run, *, partition_count: int) -> Readings:
     decoded, undecodable = decode([record.value for record in run.records])
     refused = undecodable | refused
     rows = decoded["row"].to_numpy()
-    appended = np.fromiter((record.timestamp for record in run.records), np.int64, len(run.records))
-    offsets = np.fromiter((record.offset for record in run.records), np.int64, len(run.records))
+    appended = np.array([record.timestamp for record in run.records], dtype=np.int64)
+    offsets = np.array([record.offset for record in run.records], dtype=np.int64)
     placed = decoded.with_columns(
         pl.Series("key", keys, dtype=pl.Binary).gather(rows),
         pl.Series("ean_number", eans[rows], dtype=pl.Int64),

@@ -16,12 +16,14 @@ import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 
 from eventlog.database import libpq_uri
+from eventlog.tracing import current_traceparent
 from services.metering.tables import block, block_input
 
 _NAMES: Final = [column.name for column in block.columns]
 _KEY: Final = [column.name for column in block.primary_key]
 _KEYS: Final = ", ".join(_KEY)
-_CHANGES: Final = ", ".join(f"{name} = staged.{name}" for name in _NAMES if name not in _KEY)
+_BLOCK: Final = ", ".join(_NAMES)
+_CHANGES: Final = ", ".join(f"{name} = excluded.{name}" for name in _NAMES if name not in _KEY)
 _SAME: Final = ("message_id", "content_hash", "source_at", "source_sequence", "source")
 
 _TEMPORARY: Final = {
@@ -31,33 +33,34 @@ _TEMPORARY: Final = {
     "staged_event": "place integer, stream_id text, number integer, event_id uuid, event_type text, key bytea, "
     "payload bytea, correlation_id uuid",
 }
-# Staged rows are few and the tables long: always by index, whatever the planner thinks of a table nobody analysed.
-_PLANS: Final = ("set enable_hashjoin = off", "set enable_mergejoin = off")
 _IS_KEY: Final = " and ".join(f"place.{name} = staged.{name}" for name in _KEY)
 _IS_SAME: Final = " and ".join(f"place.{name} = staged.{name}" for name in _SAME)
+# One question per staged row, by the key's index: a join the planner could also begin with the long table.
 _PRESENT: Final = (
-    f"select staged.record_offset, {_IS_SAME} as is_same from staged_key staged "  # noqa: S608
-    f"join block place on {_IS_KEY} and place.day between '{{}}' and '{{}}'"
+    f"select staged.record_offset, place.is_same from staged_key staged, "  # noqa: S608
+    f"lateral (select {_IS_SAME} as is_same from block place where {_IS_KEY} and place.day between '{{}}' and '{{}}' "
+    "limit 1) place"
 )
 _OTHERS: Final = (
-    f"select staged.record_offset as reading, place.* from staged_key staged "  # noqa: S608
-    f"join block place on {_IS_KEY} and place.day between '{{}}' and '{{}}' where not ({_IS_SAME})"
+    f"select staged.record_offset as reading, place.* from staged_key staged, "  # noqa: S608
+    f"lateral (select place.* from block place where {_IS_KEY} and place.day between '{{}}' and '{{}}' "
+    f"and not ({_IS_SAME}) limit 1) place"
 )
 _SENT_BEFORE: Final = (
-    "select staged.record_offset as reading, place.message_id, place.source, place.source_at, "  # noqa: S608
-    f"place.source_sequence, place.content_hash from staged_key staged join block_input place on {_IS_KEY} "
-    "and place.message_id = staged.message_id and place.day between '{}' and '{}'"
+    "select staged.record_offset as reading, place.* from staged_key staged, "  # noqa: S608
+    "lateral (select message_id, source, source_at, source_sequence, content_hash from block_input place "
+    f"where {_IS_KEY} and place.message_id = staged.message_id and place.day between '{{}}' and '{{}}' offset 0) place"
 )
-_UPDATE: Final = (
-    f"update block place set {_CHANGES} from staged_block staged "  # noqa: S608
-    f"where {_IS_KEY} and place.day between '{{}}' and '{{}}'"
+_FOLD: Final = (
+    f"insert into block ({_BLOCK}) select {_BLOCK} from staged_block "  # noqa: S608
+    f"on conflict ({_KEYS}) do update set {_CHANGES}"
 )
 # The versions of a stream go on from its last event; whoever holds the checkpoint is alone on the partition's streams.
 _APPEND: Final = (
-    "insert into event (stream_id, stream_version, event_id, event_type, key, payload, correlation_id, recorded_at) "
-    "select stream_id, number + coalesce((select max(stream_version) from event past "
-    "where past.stream_id = staged_event.stream_id), 0), event_id, event_type, key, payload, correlation_id, now() "
-    "from staged_event order by place"
+    "insert into event (stream_id, stream_version, event_id, event_type, key, payload, correlation_id, recorded_at, "
+    "traceparent) select stream_id, number + coalesce((select max(stream_version) from event past "
+    "where past.stream_id = staged_event.stream_id), 0), event_id, event_type, key, payload, correlation_id, now(), "
+    "nullif($1, '') from staged_event order by place"
 )
 _UNIQUE_VIOLATION: Final = "23505"
 
@@ -83,8 +86,6 @@ def connect(database_url: str, *, application_name: str) -> Any:
     connection = adbc.connect(libpq_uri(database_url, application_name=application_name))
     try:
         with connection.cursor() as cursor:
-            for statement in _PLANS:
-                cursor.execute(statement)
             for table, columns in _TEMPORARY.items():
                 cursor.execute(f"create temporary table {table} ({columns}) on commit delete rows")
         connection.commit()
@@ -140,11 +141,11 @@ def sent_before(cursor: Any, span: Span) -> pa.Table:
     return cursor.fetch_arrow_table()
 
 
-def update_blocks(cursor: Any, rows: pa.Table, span: Span) -> None:
+def update_blocks(cursor: Any, rows: pa.Table) -> None:
     """Write `rows` of `block` over those that are there."""
     if len(rows):
         _copy(cursor, "staged_block", rows)
-        cursor.execute(span.bound(_UPDATE))
+        cursor.execute(_FOLD)
 
 
 def write_inputs(cursor: Any, rows: pa.Table) -> None:
@@ -157,12 +158,12 @@ def append_events(cursor: Any, rows: pa.Table) -> None:
     """Append events to their streams; `number` counts from 1 within each stream of `rows`."""
     if len(rows):
         _copy(cursor, "staged_event", rows)
-        cursor.execute(_APPEND)
+        cursor.execute(_APPEND, (current_traceparent() or "",))
 
 
 def _copy(cursor: Any, table: str, rows: pa.Table) -> None:
     cursor.adbc_ingest(table, rows, mode="append", temporary=True)
 
 
-STATEMENTS: Final[Sequence[str]] = (_PRESENT, _OTHERS, _SENT_BEFORE, _UPDATE)
+STATEMENTS: Final[Sequence[str]] = (_PRESENT, _OTHERS, _SENT_BEFORE, _FOLD)
 """All on `block` and `block_input`, beside COPY into them."""

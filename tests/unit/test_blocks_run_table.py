@@ -143,10 +143,10 @@ def test_the_length_on_the_wire_is_worked_out_for_every_shape_of_reading() -> No
         reading(1, channel=GAS_ENERGY, gas_factor=(1, 20, 2, 4), sequence=2**63 - 1),
         reading(1, quality=(5, 1) * 96, number=7, source=""),
     ]
-    bodies = [codec.encode(event)[HEADER_LENGTH:] for event in events]
+    values = [codec.encode(event) for event in events]
     schema = registry.published().newest("ReadingsRecorded")
-    frame = decode_module._decode_together(schema, bodies)
-    assert wire_lengths(frame, schema.parsed).tolist() == [len(body) for body in bodies]
+    frame = decode_module._decode_together(decode_module._Writer(schema, HEADER_LENGTH), values)
+    assert wire_lengths(frame, schema.parsed).tolist() == [len(value) - HEADER_LENGTH for value in values]
 
 
 def _kept(readings: Readings) -> list[object]:
