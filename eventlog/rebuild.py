@@ -107,6 +107,7 @@ class Rebuild:
         began = time.monotonic()
         try:
             await self._start(short)
+            began = time.monotonic()
             await self._read(short, note)
         except OffsetOutOfRangeError as error:
             places = ", ".join(f"{tp.topic}/{tp.partition} at {offset}" for tp, offset in error.args[0].items())

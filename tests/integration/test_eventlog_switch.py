@@ -35,7 +35,7 @@ from eventlog.checkpoint import Claim, Fenced
 from eventlog.database import create_engine, create_tables, in_schema, libpq_uri
 from eventlog.kafka import KafkaAccess
 from eventlog.projection import Run
-from eventlog.rebuild import RebuildStopped
+from eventlog.rebuild import Rebuild, RebuildStopped
 from eventlog.replaying import carry_out
 from eventlog.streams import write_streams
 from eventlog.versions import OwnTable, Rebuildable, create_own
@@ -350,3 +350,21 @@ def switch_until(room: Room, number: int, **schemas: str) -> None:
             switch.switch(tx, room.what, **schemas)
     finally:
         engine.dispose()
+
+
+async def test_a_rebuild_that_another_one_took_over_from_stops(room: Room) -> None:
+    await send(room.bootstrap, room.topic, values(5), partition=0)
+    projection = Landed(room.engine, room.topic)
+    rebuild = Rebuild(
+        projection,
+        kafka=KafkaAccess(room.bootstrap),
+        partition_count=PARTITIONS,
+        max_run_records=100,
+        concurrent_run_count=1,
+        fetch_bytes=2**20,
+    )
+    async with rebuild:
+        projection.claim(0, "another rebuild")
+        with pytest.raises(RebuildStopped, match="another rebuild of it has begun"):
+            await rebuild.reach({0: 5})
+    assert room.effects() == {}
