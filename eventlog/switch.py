@@ -88,7 +88,8 @@ def switch(tx: Connection, what: Rebuildable, *, live: str, beside: str, aside: 
     _move_tables(tx, what, live=live, beside=beside, aside=aside)
     fence = "update {} set epoch = epoch + 1, owner = 'switch', claimed_at = now() where projection = :name"
     tx.execute(text(fence.format(_table(tx, live, checkpoint))), {"name": what.name})
-    _forget(tx, what, checkpoint, beside)
+    for table in (checkpoint, dead_letter):
+        _forget(tx, what, table, beside)
 
 
 def _exchange_streams(tx: Connection, what: Rebuildable, *, live: str, beside: str, aside: str) -> None:

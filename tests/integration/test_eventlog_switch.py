@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import itertools
 import threading
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,6 +103,12 @@ class Room:
         """How often each record took effect in what readers see."""
         with self.engine.connect() as connection:
             return Counter((row.record_partition, row.record_offset) for row in connection.execute(select(landed)))
+
+    def waits_for_a_lock(self) -> bool:
+        """Whether a session of the service does."""
+        query = "select exists (select from pg_stat_activity where usename = current_user and wait_event_type = 'Lock')"
+        with self.engine.connect() as connection:
+            return bool(connection.scalar(text(query)))
 
     def has(self, count: int) -> bool:
         return self.effects().total() >= count
@@ -256,7 +263,9 @@ async def switch_with_a_late_record(
         offsets = lock(tx, what, schema)
         if not late:
             late.append(thread.submit(apply, live, claim, 2, 1))
-            wait(late, timeout=1)  # until it is applied, where nothing holds it up
+            deadline = time.monotonic() + 60
+            while not late[0].done() and not room.waits_for_a_lock():
+                assert time.monotonic() < deadline, "not within the deadline"
         return offsets
 
     monkeypatch.setattr(rebuilding, "lock_checkpoints", asked)
