@@ -26,7 +26,7 @@ _BLOCK: Final = ", ".join(_NAMES)
 _CHANGES: Final = ", ".join(f"{name} = excluded.{name}" for name in _NAMES if name not in _KEY)
 _SAME: Final = ("message_id", "content_hash", "source_at", "source_sequence", "source")
 
-_TEMPORARY: Final = {
+TEMPORARY: Final = {
     "staged_block": "like block",
     "staged_key": "record_offset bigint, ean bigint, content_hash bigint, source_at timestamptz, "
     "source_sequence bigint, day date, channel smallint, meter_id text, message_id bytea, source text",
@@ -51,7 +51,7 @@ _SENT_BEFORE: Final = (
     "lateral (select message_id, source, source_at, source_sequence, content_hash from block_input place "
     f"where {_IS_KEY} and place.message_id = staged.message_id and place.day between '{{}}' and '{{}}' offset 0) place"
 )
-_FOLD: Final = (
+FOLD: Final = (
     f"insert into block ({_BLOCK}) select {_BLOCK} from staged_block "  # noqa: S608
     f"on conflict ({_KEYS}) do update set {_CHANGES}"
 )
@@ -86,7 +86,7 @@ def connect(database_url: str, *, application_name: str) -> Any:
     connection = adbc.connect(libpq_uri(database_url, application_name=application_name))
     try:
         with connection.cursor() as cursor:
-            for table, columns in _TEMPORARY.items():
+            for table, columns in TEMPORARY.items():
                 cursor.execute(f"create temporary table {table} ({columns}) on commit delete rows")
         connection.commit()
     except BaseException:
@@ -122,8 +122,7 @@ def stage_keys(cursor: Any, readings: pa.Table) -> None:
 
 def present_readings(cursor: Any, span: Span) -> pa.Table:
     """Return `record_offset` of the staged readings whose block is there, and `is_same`: it is its newest message."""
-    cursor.execute(span.bound(_PRESENT))
-    return cursor.fetch_arrow_table()
+    return _answer(cursor, span.bound(_PRESENT))
 
 
 def blocks_of_others(cursor: Any, span: Span) -> pa.Table:
@@ -131,21 +130,19 @@ def blocks_of_others(cursor: Any, span: Span) -> pa.Table:
 
     `reading` is the offset of the reading: a block that several of them are about comes several times.
     """
-    cursor.execute(span.bound(_OTHERS))
-    return cursor.fetch_arrow_table()
+    return _answer(cursor, span.bound(_OTHERS))
 
 
 def sent_before(cursor: Any, span: Span) -> pa.Table:
     """Return the messages in `block_input` with block and id of a staged reading; `reading` is that one's offset."""
-    cursor.execute(span.bound(_SENT_BEFORE))
-    return cursor.fetch_arrow_table()
+    return _answer(cursor, span.bound(_SENT_BEFORE))
 
 
 def update_blocks(cursor: Any, rows: pa.Table) -> None:
     """Write `rows` of `block` over those that are there."""
     if len(rows):
         _copy(cursor, "staged_block", rows)
-        cursor.execute(_FOLD)
+        cursor.execute(FOLD)
 
 
 def write_inputs(cursor: Any, rows: pa.Table) -> None:
@@ -161,9 +158,15 @@ def append_events(cursor: Any, rows: pa.Table) -> None:
         cursor.execute(_APPEND, (current_traceparent() or "",))
 
 
+def _answer(cursor: Any, statement: str) -> pa.Table:
+    cursor.execute(statement)
+    table: pa.Table = cursor.fetch_arrow_table()
+    return table
+
+
 def _copy(cursor: Any, table: str, rows: pa.Table) -> None:
     cursor.adbc_ingest(table, rows, mode="append", temporary=True)
 
 
-STATEMENTS: Final[Sequence[str]] = (_PRESENT, _OTHERS, _SENT_BEFORE, _FOLD)
-"""All on `block` and `block_input`, beside COPY into them."""
+STATEMENTS: Final[Sequence[str]] = (_PRESENT, _OTHERS, _SENT_BEFORE)
+"""All that look for rows of `block` and `block_input`."""
