@@ -24,6 +24,8 @@ from eventlog.upcasters import needs_upcast, upcast
 
 __all__ = ["HEADER_LENGTH", "Undecodable", "UnknownSchema", "container", "decode", "decode_body", "encode"]
 
+_LEAST_INT: Final = -(2**31)
+_GREATEST_INT: Final = 2**31 - 1
 _DAMAGES: Final = (
     EOFError,
     ValueError,
@@ -58,6 +60,8 @@ class _Shape:
     values_of: Callable[[Event], tuple[Any, ...]]
     instants: tuple[str, ...]
     arrays: tuple[str, ...]
+    ints: tuple[str, ...]
+    int_arrays: tuple[str, ...]
     records: Mapping[str, _Record]
 
 
@@ -75,12 +79,27 @@ def _shape(name: str) -> _Shape:
         values_of=attrgetter(*names),
         instants=tuple(each for each in names if hints[each] is datetime),
         arrays=tuple(each for each in names if get_origin(hints[each]) is tuple),
+        ints=_fields_of(schema, "int"),
+        int_arrays=_fields_of(schema, {"type": "array", "items": "int"}),
         records={
             each: _record(get_args(hints[each])[0])
             for each in names
             if get_origin(hints[each]) is tuple and is_dataclass(get_args(hints[each])[0])
         },
     )
+
+
+def _fields_of(schema: Schema, kind: Any) -> tuple[str, ...]:
+    return tuple(each["name"] for each in schema.parsed["fields"] if each["type"] == kind)
+
+
+def _demand_32_bits(datum: dict[str, Any], shape: _Shape) -> None:
+    """See that each int is one, for fastavro takes any number of bytes; tables and columns do not."""
+    numbers = [datum[name] for name in shape.ints]
+    for name in shape.int_arrays:
+        numbers += (min(datum[name], default=0), max(datum[name], default=0))
+    if any(not _LEAST_INT <= number <= _GREATEST_INT for number in numbers):
+        raise OverflowError
 
 
 def _record(record_type: Any) -> _Record:
@@ -138,6 +157,7 @@ def decode_body(schema: Schema, body: bytes) -> Event:
         datum: Any = fastavro.schemaless_reader(stream, schema.parsed, reader)
         for name in shape.arrays:
             datum[name] = tuple(datum[name])
+        _demand_32_bits(datum, shape)
         for name, record in shape.records.items():
             datum[name] = tuple(record.record_type(**each) for each in datum[name])
     except _DAMAGES as error:

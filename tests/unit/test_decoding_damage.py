@@ -90,6 +90,22 @@ def test_a_count_that_no_payload_keeps_is_undecodable_wherever_it_stands(name: s
             continue
 
 
+@pytest.mark.parametrize("place", ["first_slice", "quality"])
+def test_an_int_of_more_than_32_bits_is_undecodable_and_the_others_of_its_run_are_read(place: str) -> None:
+    """Found by the nightly run: fastavro reads it, and a column of 32 bits does not take it."""
+    first = b"\x08\x20" + VALUES  # first_slice 4, then 16 bytes
+    runs = b"\x0c\x0a\x04"  # six numbers, of which the first are 5 and 2
+    assert READING.count(first) == READING.count(runs) == 1
+    bad = {
+        "first_slice": READING.replace(first, avro_long(2**31) + first[1:]),
+        "quality": READING.replace(runs, b"\x0c\x0a" + avro_long(2**31)),
+    }[place]
+    with pytest.raises(Undecodable, match="damaged ReadingsRecorded: OverflowError"):
+        decode(bad)
+    frame, refused = bulk.decode([READING, bad, READING[:-1], READING])  # the cut one has them read one by one
+    assert (frame["row"].to_list(), sorted(refused)) == ([0, 3], [1, 2])
+
+
 def test_in_a_run_of_readings_only_what_is_damaged_is_refused() -> None:
     """Some of 1 to 60 readings are damaged behind their headers: all the others are read, as they were."""
     chance = random.Random(6)
