@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import psycopg
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from prometheus_client import REGISTRY
-from sqlalchemy import BigInteger, Column, Engine, Integer, MetaData, Table, insert, select
+from sqlalchemy import Engine, select
 
 from eventlog import checkpoint
 from eventlog.checkpoint import Claim
@@ -26,70 +24,18 @@ from eventlog.probes import projection_status, stalled_projections, unready_proj
 from eventlog.projection import Applied, Run
 from eventlog.reason import Reason, Rule
 from eventlog.tables import checkpoint as checkpoint_table
+from tests.effects import Offsets, consuming, counts, effects, has, values
 from tests.topics import make_topic, new_name, send, until
 
 pytestmark = pytest.mark.integration
-
-own = MetaData()
-applied = Table("applied", own, Column("partition", Integer), Column("record_offset", BigInteger))
 
 
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
     engine = create_engine(database_url, application_name="test")
-    create_tables(engine, own)
+    create_tables(engine, effects)
     yield engine
     engine.dispose()
-
-
-@dataclass
-class Offsets:
-    """Writes down each offset it is given, so that a record applied twice shows."""
-
-    engine: Engine
-    topic: str
-    name: str = "offsets"
-    runs: list[tuple[int, int, int]] = field(default_factory=list)
-
-    def claim(self, partition: int, owner: str) -> Claim:
-        return checkpoint.claim_evicting(
-            self.engine, projection=self.name, topic=self.topic, partition=partition, owner=owner
-        )
-
-    def apply(self, claim: Claim, run: Run) -> Applied:
-        with self.engine.begin() as tx:
-            checkpoint.advance(tx, claim, run.next_offset)
-            rows = [{"partition": each.partition, "record_offset": each.offset} for each in run.records]
-            tx.execute(insert(applied), rows)
-        self.runs.append((run.partition, run.first_offset, run.next_offset))
-        return Applied(applied_count=len(rows))
-
-
-@contextlib.asynccontextmanager
-async def consuming(projection: Offsets, bootstrap: str, progress: Progress, **options: int) -> AsyncIterator[None]:
-    task = asyncio.create_task(
-        consume(projection, service="test", kafka=KafkaAccess(bootstrap), replica="0", progress=progress, **options)
-    )
-    try:
-        yield
-        assert not task.done(), task.exception()
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-def counts(engine: Engine) -> Counter[tuple[int, int]]:
-    with engine.begin() as tx:
-        return Counter((row.partition, row.record_offset) for row in tx.execute(select(applied)))
-
-
-def has(engine: Engine, count: int) -> bool:
-    return sum(counts(engine).values()) >= count
-
-
-def values(count: int, first: int = 0) -> list[bytes]:
-    return [b"%d" % number for number in range(first, first + count)]
 
 
 async def test_a_member_waits_for_its_topic_and_is_ready_without_any_record(

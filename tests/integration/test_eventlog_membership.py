@@ -17,7 +17,7 @@ from eventlog import metrics
 from eventlog.checkpoint import Claim
 from eventlog.consumer import Progress
 from eventlog.database import create_engine, create_tables
-from eventlog.probes import stalled_projections
+from eventlog.probes import stalled_projections, unready_projections
 from eventlog.projection import Applied, Run
 from tests.effects import NAME, Offsets, consuming, counts, effects, has, in_order, once, values
 from tests.faults.member_process import member
@@ -195,3 +195,20 @@ async def test_what_no_replacement_mends_turns_liveness_red(
         stuck.is_free.set()
         await until(lambda: not stalled_projections([progress]))
     assert counts(engine) == once(4)
+
+
+async def test_an_outage_leaves_liveness_alone(engine: Engine, kafka_bootstrap: str) -> None:
+    topic = await make_topic(kafka_bootstrap, 1)
+    await send(kafka_bootstrap, topic, values(4), partition=0)
+    gone = create_engine("postgresql://nobody@127.0.0.1:1/nothing", application_name="test")
+    without_kafka, without_database = (Progress(stall_limit_seconds=4.0) for _ in range(2))
+    async with (
+        consuming(Offsets(engine, topic), "127.0.0.1:1", without_kafka),
+        consuming(Offsets(gone, topic), kafka_bootstrap, without_database),
+    ):
+        await until(lambda: min(without_kafka.standstill.seconds, without_database.standstill.seconds) >= 6)
+        assert stalled_projections([without_kafka, without_database]) == []
+        assert unready_projections([without_kafka, without_database]) == [
+            "a projection has not joined its group",
+            "1 partitions are not claimed",
+        ]
