@@ -41,6 +41,7 @@ install:
 
 .PHONY: test
 test: lint types  ## every check and test that can run here
+	@$(BIN)/python -m stack.apicurio  # 158 MB, once; here, where progress is seen
 	@$(BIN)/pytest
 
 .PHONY: lint
@@ -59,6 +60,7 @@ contract: setup  ## the tests of schemas and other contracts
 
 .PHONY: integration
 integration: setup  ## the tests on a real Kafka and PostgreSQL
+	@$(BIN)/python -m stack.apicurio  # 158 MB, once; here, where progress is seen
 	@$(BIN)/pytest tests/integration tests/faults
 
 .PHONY: nightly
