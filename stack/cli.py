@@ -8,12 +8,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from stack.commands import down, download, env, import_files, parked, replay, schemas, status, topics, up, wait
+from stack.commands import down, download, env, gaps, import_files, parked, replay, schemas, status, topics, up, wait
 from stack.problem import Problem
 from stack.state import DEFAULT, State
 from stack.terminal import complain
 
-COMMANDS = (up, down, status, import_files, wait, download, replay, parked, schemas, topics, env)
+COMMANDS = (up, down, status, import_files, wait, download, gaps, replay, parked, schemas, topics, env)
 
 
 def parser() -> argparse.ArgumentParser:

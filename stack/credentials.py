@@ -43,6 +43,7 @@ MACHINES: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "metering/readings.write",
             "metering/receipts.read",
+            "metering/completeness.read",
             "export/files.read",
             "export/readings.read",
             "export/credentials.write",

@@ -16,6 +16,8 @@ SERVICES: Final = ("register", "mandate", "metering", "export", "portal")
 
 _DIALECT: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
 
+_MODULES: Final = ("tables", "store", "installation")
+
 
 def tables_page() -> str:
     """Return the text of the page."""
@@ -37,13 +39,13 @@ def tables_page() -> str:
 
 
 def tables_of(service: str) -> list[Table]:
-    """Return the tables that `service` alone keeps, from `metadata` in its module `tables` or `store`."""
-    for module_name in (f"services.{service}.tables", f"services.{service}.store"):
-        if find_spec(module_name):
-            metadata = getattr(import_module(module_name), "metadata", None)
-            if isinstance(metadata, MetaData) and metadata is not shared.metadata:
-                return list(metadata.tables.values())
-    return []
+    """Return the tables that `service` alone keeps, from each `metadata` of its modules that may have one."""
+    found: list[Table] = []
+    for module_name in (f"services.{service}.{name}" for name in _MODULES):
+        metadata = getattr(import_module(module_name), "metadata", None) if find_spec(module_name) else None
+        if isinstance(metadata, MetaData) and metadata is not shared.metadata:
+            found += [each for each in metadata.tables.values() if each not in found]
+    return found
 
 
 def _tables(found: list[Table]) -> list[str]:

@@ -19,7 +19,8 @@ from eventlog.kafka import KafkaAccess
 from eventlog.topics import create_topics
 from market.ean import Ean, check_digit
 from services.metering import store, tables
-from services.metering.app import Projecting, build_api
+from services.metering.app import build_api
+from services.metering.projecting import Projecting
 from services.metering.settings import MeteringSettings
 from tests.callers import authenticator, machine
 
@@ -50,7 +51,7 @@ class Room:
     @contextlib.asynccontextmanager
     async def projecting(self) -> AsyncIterator[None]:
         """Keep the store up to date meanwhile."""
-        task = asyncio.create_task(Projecting(self.settings, self.engine).project())
+        task = asyncio.create_task(Projecting(self.settings, self.engine).project_blocks())
         try:
             yield
         finally:

@@ -12,34 +12,25 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from eventlog import relay
-from eventlog.consumer import Progress, consume
-from eventlog.database import create_engine
+from eventlog.database import create_engine, create_tables
 from eventlog.kafka_watch import KafkaWatch, topics_of
-from eventlog.probes import (
-    ProjectionStatus,
-    ops_routes,
-    projection_status,
-    stalled_projections,
-    unready_database,
-    unready_projections,
-)
+from eventlog.probes import ops_routes, unready_database
 from eventlog.process import Task, run
 from eventlog.purge import purge_published
 from eventlog.registered import use_schema_registry
 from eventlog.settings import read_settings
 from eventlog.topics import load_topics, partition_of
 from eventlog.trust import Authenticator
-from market.channel import Energy
 from market.ean import Ean
-from market.local_time import day_of
-from services.metering import partitions, store
+from services.metering import installation, store
 from services.metering.api import create_api
 from services.metering.blocks_api import blocks_router
 from services.metering.body import Memory
+from services.metering.completeness_api import completeness_router
 from services.metering.forms import Limits
 from services.metering.ingest import Ingest
 from services.metering.migration import create_store
-from services.metering.projector import CONCURRENT_RUNS, FETCH_BYTES, MAX_RUN_RECORDS, BlockProjection
+from services.metering.projecting import Projecting
 from services.metering.publisher import Publisher
 from services.metering.readings_api import BodyLimits, readings_router
 from services.metering.receipts import Receipts
@@ -72,6 +63,7 @@ def run_service(roles: Collection[str]) -> NoReturn:
 def build(settings: MeteringSettings, roles: Collection[str], engine: Engine) -> tuple[FastAPI, list[Task]]:
     """Return the web application of `roles` and the tasks that run beside it; makes missing tables."""
     create_store(engine)
+    create_tables(engine, installation.metadata)
     app = FastAPI(openapi_url=None)
     if "api" in roles:
         app = build_api(settings, engine, Authenticator(settings.trusted_issuers, settings.service))
@@ -83,7 +75,7 @@ def build(settings: MeteringSettings, roles: Collection[str], engine: Engine) ->
                 unready_database(engine) + watched.unready() + (projecting.unready() if projecting else [])
             ),
             stalled=lambda: projecting.stalled() if projecting else [],
-            projections=lambda: [projecting.status()] if projecting else [],
+            projections=lambda: projecting.statuses() if projecting else [],
             unpublished=partial(relay.count_unpublished, engine),
         )
     )
@@ -99,54 +91,7 @@ def build(settings: MeteringSettings, roles: Collection[str], engine: Engine) ->
 
     tasks: list[Task] = [watched.watch]
     tasks += [publish, purge] if "relay" in roles else []
-    return app, [*tasks, projecting.project, projecting.make_partitions] if projecting else tasks
-
-
-class Projecting:
-    """The role `project`: keeps the quarter-hour store, and says how far it has come."""
-
-    def __init__(self, settings: MeteringSettings, engine: Engine) -> None:
-        self._settings = settings
-        self._engine = engine
-        self._progress = Progress(stall_limit_seconds=settings.stall_limit_seconds)
-        self._projection = BlockProjection(
-            engine=engine,
-            database_url=settings.database_url.get_secret_value(),
-            partition_count=load_topics(settings.topics_profile)[store.TOPIC].partitions,
-            park_limit=settings.max_parked_in_a_row,
-        )
-
-    async def project(self) -> None:
-        """Keep the store up to date until cancelled."""
-        try:
-            await consume(
-                self._projection,
-                service=self._settings.service,
-                kafka=self._settings.kafka,
-                replica=self._settings.replica,
-                max_run_records=MAX_RUN_RECORDS,
-                concurrent_run_count=CONCURRENT_RUNS,
-                fetch_bytes=FETCH_BYTES,
-                progress=self._progress,
-            )
-        finally:
-            self._projection.close()
-
-    async def make_partitions(self) -> None:
-        """Keep the partitions of the coming months made, until cancelled."""
-        await partitions.keep_ahead(self._engine, lambda: day_of(Energy.ELECTRICITY, datetime.now(UTC)))
-
-    def unready(self) -> list[str]:
-        """Return why it cannot work now."""
-        return unready_projections([self._progress])
-
-    def stalled(self) -> list[str]:
-        """Return why the process had better be started again."""
-        return stalled_projections([self._progress])
-
-    def status(self) -> ProjectionStatus:
-        """Return how far it has come."""
-        return projection_status(self._engine, self._projection, self._progress)
+    return app, [*tasks, *projecting.tasks()] if projecting else tasks
 
 
 def build_api(settings: MeteringSettings, engine: Engine, authenticator: Authenticator) -> FastAPI:
@@ -191,4 +136,5 @@ def build_api(settings: MeteringSettings, engine: Engine, authenticator: Authent
         new_id=uuid4,
     )
     blocks = blocks_router(engine, authenticator, max_days=settings.max_block_days, catch_up=catch_up)
-    return create_api([readings, blocks], publisher=publisher, ends=ends)
+    counts = completeness_router(engine, authenticator, clock=lambda: datetime.now(UTC))
+    return create_api([readings, blocks, counts], publisher=publisher, ends=ends)

@@ -1,4 +1,4 @@
-"""Composition root of the replay of parked readings."""
+"""Composition root of the replay of what metering parked."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from sqlalchemy import Engine
 
 from eventlog.parked import Letter
 from eventlog.parked_command import Replays
-from eventlog.replay import Replayed
+from eventlog.replay import Replayed, replay_streams
 from eventlog.topics import load_topics
-from services.metering import store
+from services.metering import installation, store
 from services.metering.parked import replay_readings
 from services.metering.publisher import Publisher
 from services.metering.settings import MeteringSettings
@@ -20,7 +20,7 @@ from services.metering.settings import MeteringSettings
 
 @contextmanager
 def replays(settings: MeteringSettings, engine: Engine) -> Iterator[Replays]:
-    """Lend what takes parked readings in after all."""
+    """Lend what takes parked records in after all, by projection."""
     partition_count = load_topics(settings.topics_profile)[store.TOPIC].partitions
 
     async def replay(found: Sequence[Letter]) -> Replayed:
@@ -37,4 +37,10 @@ def replays(settings: MeteringSettings, engine: Engine) -> Iterator[Replays]:
         finally:
             await publisher.stop()
 
-    yield {store.PROJECTION: lambda found: asyncio.run(replay(found))}
+    installed = installation.installation_projection(
+        engine, load_topics(settings.topics_profile)[installation.TOPIC].partitions
+    )
+    yield {
+        store.PROJECTION: lambda found: asyncio.run(replay(found)),
+        installation.NAME: lambda found: replay_streams(installed, found),
+    }

@@ -1,15 +1,17 @@
-"""What of metering can be made again: the quarter-hour store."""
+"""What of metering can be made again: the quarter-hour store, and what is installed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 
 from sqlalchemy import Engine
 
+from eventlog.projection import EventProjection
 from eventlog.topics import load_topics
-from eventlog.versions import OwnTable, Rebuildable
-from services.metering import store, tables
+from eventlog.versions import OwnTable, Rebuildable, create_own
+from services.metering import installation, store, tables
 from services.metering.migration import create_store
 from services.metering.projector import CONCURRENT_RUNS, FETCH_BYTES, MAX_RUN_RECORDS, BlockProjection
 from services.metering.settings import MeteringSettings
@@ -17,8 +19,28 @@ from services.metering.settings import MeteringSettings
 
 def rebuildables(settings: MeteringSettings) -> Mapping[str, Rebuildable]:
     """Return the projections of metering by name."""
-    count = load_topics(settings.topics_profile)[store.TOPIC].partitions
-    return {store.PROJECTION: block_store(count, park_limit=settings.max_parked_in_a_row)}
+    topics = load_topics(settings.topics_profile)
+    return {
+        store.PROJECTION: block_store(topics[store.TOPIC].partitions, park_limit=settings.max_parked_in_a_row),
+        installation.NAME: _installation(topics[installation.TOPIC].partitions),
+    }
+
+
+def _installation(partition_count: int) -> Rebuildable:
+    own = tuple(OwnTable(each) for each in installation.metadata.sorted_tables)
+
+    @contextmanager
+    def lend(engine: Engine, _url: str) -> Iterator[EventProjection]:
+        yield installation.installation_projection(engine, partition_count)
+
+    return Rebuildable(
+        name=installation.NAME,
+        topic=installation.TOPIC,
+        partition_count=partition_count,
+        tables=own,
+        create=partial(create_own, tables=own),
+        open=lend,
+    )
 
 
 def block_store(partition_count: int, *, topic: str = store.TOPIC, park_limit: int = 1_000) -> Rebuildable:

@@ -37,7 +37,7 @@ WRITES = {
 READS = {
     "register": set[str](),
     "mandate": {"register-events"},
-    "metering": {"meter-readings"},
+    "metering": {"meter-readings", "metering-events", "register-events"},
     "export": {"mandate-events", "register-events", "permission-marks"},
 }
 
