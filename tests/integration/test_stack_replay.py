@@ -141,8 +141,9 @@ def tell(platform: Running, topic: str, *events: Event) -> None:
 
 
 def applied(platform: Running, topic: str) -> int:
+    """Return how many records of `topic` all its projections have applied."""
     found = observe_projections(endpoints(platform.layout))[0]
-    return sum(sum(each.checkpoints.values()) for each in found if each.topic == topic)
+    return min((sum(each.checkpoints.values()) for each in found if each.topic == topic), default=0)
 
 
 def wait_until(question: Callable[[], bool]) -> None:
