@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from eventlog.database import create_engine
@@ -55,6 +55,11 @@ def schema_of(state: State, endpoints: dict[str, Any], service: str) -> Iterator
         engine.dispose()
 
 
+def has_letters(tx: Connection) -> bool:
+    """Whether the service has ever run, so that it may have parked something."""
+    return tx.scalar(text("select to_regclass('dead_letter')")) is not None
+
+
 def read_record(kafka: KafkaAccess, place: Coordinates) -> Record:
     """Return the record that lies there.
 
@@ -73,6 +78,8 @@ async def _read(kafka: KafkaAccess, place: Coordinates) -> Record:
     async with AIOKafkaConsumer(**kafka.client_arguments(), enable_auto_commit=False) as consumer:
         partition = TopicPartition(place.topic, place.partition)
         consumer.assign([partition])
+        if place.offset >= (await consumer.end_offsets([partition]))[partition]:
+            raise TimeoutError
         consumer.seek(partition, place.offset)
         record: Record = await asyncio.wait_for(consumer.getone(partition), _SECONDS)
         if record.offset != place.offset:

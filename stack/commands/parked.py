@@ -11,7 +11,7 @@ from eventlog.parked import Letter, MayNotDiscard, Wanted, discard, find_letters
 from eventlog.parked_command import add_wanted, place, read_wanted
 from eventlog.reason import Rule
 from stack.condition import ProjectionCondition, observe_projections
-from stack.parked import SERVICES, read_record, schema_of, service_of
+from stack.parked import SERVICES, has_letters, read_record, schema_of, service_of
 from stack.parked_replay import replay_in
 from stack.parked_view import show_lines, show_record
 from stack.problem import Problem
@@ -96,7 +96,7 @@ def _list(arguments: argparse.Namespace) -> int:
     found: list[Letter] = []
     for service in sorted(services):
         with schema_of(arguments.state, endpoints, service) as engine, engine.begin() as tx:
-            found += find_letters(tx, wanted)
+            found += find_letters(tx, wanted) if has_letters(tx) else []
     halts = [
         each for each in observe_projections(endpoints)[0] if each.halts and arguments.projection in {"", each.name}
     ]

@@ -142,7 +142,8 @@ def test_each_metric_that_wants_a_human_has_an_alert() -> None:
     asked = set.union(*(names_in(rule["expr"]) for rule in rules()))
     assert {
         "projection_lag_records",
-        "projection_records_total",
+        "projection_parked_records_total",
+        "projection_halted_partitions",
         "projection_unclaimed_partitions",
         "relay_oldest_unpublished_seconds",
         "http_requests_total",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
 import time
 from collections.abc import Iterator
@@ -10,11 +12,15 @@ from pathlib import Path
 
 import httpx
 import pytest
+from aiokafka import AIOKafkaProducer
 
+from stack.cli import main
 from stack.kafka import KafkaServer
 from stack.part import PythonPart
+from stack.platform import endpoints
 from stack.ports import free_ports
 from stack.readiness import wait_until_ready
+from stack.state import write_json
 from tests.holder_client import FrontDoors, HolderClient, consent, until_answered, withdraw
 from tests.running import Running, running
 
@@ -135,3 +141,38 @@ def test_with_kafka_stopped(world: World) -> None:
     closes_and_stays_closed(world, time.monotonic())
     world.broker.start()
     opens_to_a_refusal(world)
+
+
+def test_with_permissions_halted_at_a_record_until_the_settings_say_that_it_is_passed_over(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [mandate] = consent(world.platform, world.holder, [HOUSE])
+    until_answered(world.holder, HOUSE, 200, **OCTOBER)
+    place = asyncio.run(write_foreign_record(world.broker.server.bootstrap))
+    withdraw(world.platform, mandate)
+    closes_and_stays_closed(world, time.monotonic())
+    halt = f"permission halts at {place}: not an Avro single object"
+    with world.platform.client("export") as export:
+        assert export.get("/readyz").json() == {"ready": False, "reasons": [halt]}
+        assert export.get("/livez").status_code == 200
+
+    state = world.platform.layout.state
+    with state.held():
+        write_json(state.endpoints, endpoints(world.platform.layout))
+        assert main(["parked", "list", "--state", str(state.folder)]) == 0
+        assert f"permission HALTS at {place}  undecodable" in capsys.readouterr().out
+        assert main(["parked", "show", "permission", place, "--json", "--state", str(state.folder)]) == 0
+        shown = json.loads(capsys.readouterr().out)
+    assert (shown["parked"], shown["headers"]) == (None, [])
+
+    monkeypatch.setenv("PASSED_OVER", json.dumps([f"{place}={shown['sha256']}"]))
+    world.platform.kill("export")
+    world.start_with("export")
+    opens_to_a_refusal(world)
+
+
+async def write_foreign_record(bootstrap: str) -> str:
+    """Write what none of our relays writes where a withdrawal would lie, and return its place."""
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+        sent = await producer.send_and_wait("mandate-events", b"whose is this?", key=HOUSE.encode())
+    return f"{sent.topic}/{sent.partition}/{sent.offset}"

@@ -6,11 +6,15 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from hashlib import sha256
+from itertools import pairwise
 from uuid import UUID
 
 import adbc_driver_postgresql.dbapi
 import pytest
-from sqlalchemy import Column, Connection, Date, Engine, MetaData, String, Table, insert, select
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Column, Connection, Date, Engine, MetaData, String, Table, insert, select, text
 
 from eventlog import checkpoint, dead_letter
 from eventlog.codec import encode
@@ -19,6 +23,8 @@ from eventlog.dead_letter import Unusable
 from eventlog.envelope import Envelope, Headers, to_headers
 from eventlog.events import AccessPointRegistered
 from eventlog.halt import ProjectionStopped
+from eventlog.parked import MayNotDiscard, Wanted, discard, find_letters
+from eventlog.passed_over import PassedOver
 from eventlog.projection import Applied, EventProjection, Run
 from eventlog.reason import Reason, Rule
 from eventlog.replay import Replayed, replay_stream
@@ -280,3 +286,75 @@ def test_a_fault_of_the_projector_is_not_parked(engine: Engine) -> None:
     with pytest.raises(KeyError):
         apply(points, delivered(0, 1, day=1))
     assert parked(engine) == []
+
+
+def test_a_halted_projection_passes_over_a_foreign_record_that_the_settings_name_with_its_bytes_and_no_other(
+    points: EventProjection, engine: Engine
+) -> None:
+    strict = replace(points, halts=True)
+    foreign = replace(delivered(1, 2, day=1), value=b"whose?", headers=())
+    ours = replace(delivered(1, 2, day=1), value=b"whose?")
+    named = PassedOver.parse([f"register-events/3/1={sha256(b'whose?').hexdigest()}"])
+    apply(strict, delivered(0, 1, day=1))
+    with pytest.raises(ProjectionStopped):
+        apply(strict, foreign)
+    with pytest.raises(ProjectionStopped):  # the next event of its stream by its headers: it may be a withdrawal
+        apply(replace(strict, passed_over=named), ours)
+    with pytest.raises(ProjectionStopped):
+        apply(replace(strict, passed_over=named), replace(foreign, value=b"another"))
+    assert apply(replace(strict, passed_over=named), foreign).parked == {Rule.UNDECODABLE: 1}
+    with pytest.raises(ProjectionStopped, match="goes from version 1 to 3"):  # had it been ours, it would show
+        apply(strict, delivered(2, 3, day=3))
+    with engine.begin() as tx:
+        assert dead_letter.count_parked(tx, "points") == 0
+        assert tx.execute(select(letters.c.discard_reason)).scalar_one() == "passed over, as the settings say"
+
+
+def test_what_was_given_up_lets_the_rest_of_its_stream_be_replayed(points: EventProjection, engine: Engine) -> None:
+    apply(points, delivered(0, 1, day=1), delivered(1, 2, day=2), delivered(2, 3, day=3), delivered(3, 4, day=4))
+    with engine.begin() as tx:
+        first, second, _ = find_letters(tx, Wanted(projection="points"))
+    with engine.begin() as tx, pytest.raises(MayNotDiscard, match="it waits behind register-events/3/1"):
+        discard(tx, second, "too early")
+    with engine.begin() as tx:
+        discard(tx, first, "a forbidden day it stays")
+    assert replay_stream(points, f"point:{HOUSE}") == Replayed(applied_count=2)
+    assert apply(points, delivered(4, 5, day=5)) == Applied(applied_count=1)
+    assert days(engine) == [(HOUSE, date(2026, 1, day)) for day in (1, 3, 4, 5)]
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+def test_bad_events_in_a_row_are_parked_up_to_the_limit_and_no_further(points: EventProjection, limit: int) -> None:
+    strict = replace(points, park_limit=limit)
+    bad = [replace(delivered(offset, 1, day=1), value=b"?", headers=()) for offset in range(limit + 1)]
+    assert apply(strict, *bad[:limit]).parked_count == limit
+    with pytest.raises(ProjectionStopped, match=f"more than {limit} records in a row"):
+        apply(strict, bad[limit])
+
+
+STORY = [
+    delivered(place, version, day=version + (0 if ean == HOUSE else 10), ean=ean)
+    for place, (ean, version) in enumerate((e, v) for v in (1, 2, 3, 4) for e in (HOUSE, OTHER))
+]
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(poison=st.integers(1, 4), ends=st.sets(st.integers(1, 7)), cured_at=st.integers(0, 7))
+def test_after_cure_and_replay_the_rows_are_those_of_good_events_whatever_the_runs(
+    engine: Engine, poison: int, ends: set[int], cured_at: int
+) -> None:
+    with engine.begin() as tx:
+        tx.execute(text("truncate seen_day, dead_letter, checkpoint, stream_position"))
+    projector = Projector(forbidden=date(2026, 1, poison))
+    points = EventProjection(name="points", topic="register-events", engine=engine, project=projector)
+    bounds = [0, *sorted(ends), len(STORY)]
+    for first, after in pairwise(bounds):
+        if first >= cured_at and projector.forbidden is not None:
+            projector.forbidden = None
+            replay_stream(points, f"point:{HOUSE}")
+        apply(points, *STORY[first:after])
+    projector.forbidden = None
+    replay_stream(points, f"point:{HOUSE}")
+    assert days(engine) == [(HOUSE, date(2026, 1, day)) for day in (1, 2, 3, 4)] + [
+        (OTHER, date(2026, 1, day)) for day in (11, 12, 13, 14)
+    ]
