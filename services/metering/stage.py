@@ -56,11 +56,12 @@ FOLD: Final = (
     f"on conflict ({_KEYS}) do update set {_CHANGES}"
 )
 # The versions of a stream go on from its last event; whoever holds the checkpoint is alone on the partition's streams.
+# What is told already is not told again: a checkpoint may have been set back.
 _APPEND: Final = (
     "insert into event (stream_id, stream_version, event_id, event_type, key, payload, correlation_id, recorded_at, "
     "traceparent) select stream_id, number + coalesce((select max(stream_version) from event past "
     "where past.stream_id = staged_event.stream_id), 0), event_id, event_type, key, payload, correlation_id, now(), "
-    "nullif($1, '') from staged_event order by place"
+    "nullif($1, '') from staged_event order by place on conflict (event_id) do nothing"
 )
 _UNIQUE_VIOLATION: Final = "23505"
 

@@ -99,6 +99,12 @@ async def test_a_reading_s_trace_goes_to_the_run_that_stores_it(watched: Watched
     assert run.parent_span_id == request.span_id
     assert [link.span_id for link in run.links] == [request.span_id]
 
+    async def is_told() -> bool:
+        told = [dict(record.headers)["traceparent"] for record in await read_all(own_kafka, "metering-events")]
+        return told == [f"00-{trace_id}-{run.span_id.hex()}-01".encode()]
+
+    await until(is_told)
+
 
 async def test_a_question_takes_its_trace_to_the_service_that_is_asked(watched: Watched) -> None:
     trace_id = "2cf7651916cd43dd8448eb211c80319c"
