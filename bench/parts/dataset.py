@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from uuid import UUID
+from datetime import UTC, date, datetime
+from itertools import chain, islice
+from typing import Any
 
 import numpy as np
+import polars as pl
+import pyarrow as pa
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from eventlog import codec
+from eventlog import codec, registry
 from eventlog.events import ReadingsRecorded
-from market.ean import Ean, check_digit
+from eventlog.framing import SINGLE_OBJECT
+from market.ean import Ean
+from services.metering.avro_columns import joined, longs, strings
+from services.metering.byte_column import from_matrix
+from services.metering.message_ids import unpack_ids
+from services.metering.stored_values import MISSING
 
 SLICES = 96
 PARTITIONS = 8
 DAYS = 28
 FIRST_DAY = date(2026, 11, 1)
+BATCH = 20_000
+SHARES = "96 values a block: uniform 0 to 1999, a tenth of them 0; 2 % of blocks lack two values; 2 % are a hundredfold"
 
 Message = tuple[bytes, bytes]
 """Key and value of a record."""
@@ -38,42 +48,88 @@ ESTIMATES = Delivery(quality=2, source_at=datetime(2026, 12, 1, 4, tzinfo=UTC), 
 VALIDATED = Delivery(quality=6, source_at=datetime(2026, 12, 1, 5, tzinfo=UTC), seed=2)
 
 
-def messages(block_count: int, delivery: Delivery) -> list[Message]:
-    """Return `block_count` readings: 28 days of one channel for as many points as it takes, day after day.
+@dataclass(frozen=True, slots=True)
+class World:
+    """`block_count` blocks: `DAYS` days of one channel for as many points as it takes, day after day."""
 
-    Values are uniform from 0 to 1999 Wh: harder to compress than a household's.
-    """
-    chance = np.random.default_rng(delivery.seed)
-    point_count = -(-block_count // DAYS)
-    eans = [_ean(number) for number in range(point_count)]
-    values = chance.integers(0, 2000, (block_count, SLICES)).astype("<i4")
-    ids = chance.integers(0, 256, (block_count, 16), dtype=np.uint8)
-    made = []
-    for place in range(block_count):
-        ean = eans[place % point_count]
-        event = ReadingsRecorded(
-            message_id=str(UUID(bytes=ids[place].tobytes(), version=4)),
-            source="head-end",
-            source_at=delivery.source_at,
-            source_sequence=0,
-            ean=ean,
-            meter_id="",
-            meter_kind="DIGITAL",
-            channel="OFFTAKE_ACTIVE_QUARTER_HOURLY",
-            day=FIRST_DAY + timedelta(days=place // point_count),
-            first_slice=0,
-            values=values[place].tobytes(),
-            quality=(delivery.quality, SLICES),
-            gas_factor=(),
-            withdraws=False,
-        )
-        made.append((ean.encode(), codec.encode(event)))
+    block_count: int
+
+    def messages(self, delivery: Delivery, first: int = 0, end: int | None = None) -> Iterator[Message]:
+        """Give the readings of the blocks [first, end), made by batches: memory does not grow with their number."""
+        last = self.block_count if end is None else end
+        for begin in range(first // BATCH * BATCH, last, BATCH):
+            batch = self._batch(delivery, np.arange(begin, begin + BATCH))
+            yield from islice(batch, max(first - begin, 0), last - begin)
+
+    def _batch(self, delivery: Delivery, places: Any) -> Iterator[Message]:
+        chance = np.random.default_rng([delivery.seed, int(places[0])])
+        point_count = -(-self.block_count // DAYS)
+        eans = _eans(places % point_count)
+        days = FIRST_DAY.toordinal() - date(1970, 1, 1).toordinal() + places // point_count
+        ids = from_matrix(chance.integers(0, 256, (len(places), 16), dtype=np.uint8)).to_list()
+        values = _values(chance, len(places))
+        payloads = _payloads(delivery, ids, eans, days, values)
+        first = codec.decode(payloads[0])
+        if codec.encode(first) != payloads[0]:
+            raise RuntimeError("the data set is not what the codec writes")
+        return zip(eans, payloads, strict=True)
+
+
+def messages(block_count: int, delivery: Delivery) -> list[Message]:
+    """Return all readings of a world of `block_count` blocks."""
+    return list(World(block_count).messages(delivery))
+
+
+def _values(chance: Any, count: int) -> Any:
+    values = chance.integers(0, 2000, (count, SLICES), dtype=np.int32)
+    values[chance.random((count, SLICES), dtype=np.float32) < 0.1] = 0
+    values[chance.random(count) < 0.02] *= 100
+    values[np.flatnonzero(chance.random(count) < 0.02)[:, None], [40, 41]] = MISSING
+    return values
+
+
+def _payloads(delivery: Delivery, ids: Sequence[bytes], eans: Sequence[bytes], days: Any, values: Any) -> list[bytes]:
+    """Return the events a column at a time: one by one it would take longer than to store them."""
+    example = ReadingsRecorded(
+        message_id="",
+        source="head-end",
+        source_at=delivery.source_at,
+        source_sequence=0,
+        ean=Ean("541448800000000017"),
+        meter_id="",
+        meter_kind="DIGITAL",
+        channel="OFFTAKE_ACTIVE_QUARTER_HOURLY",
+        day=FIRST_DAY,
+        first_slice=0,
+        values=b"",
+        quality=(delivery.quality, SLICES),
+        gas_factor=(),
+        withdraws=False,
+    )
+    whole = codec.encode(example)
+    header = SINGLE_OBJECT + registry.published().newest("ReadingsRecorded").fingerprint
+    before_ean, after_ean = whole.removeprefix(header + b"\0").split(b"\x24541448800000000017")
+    day = longs(np.array([(FIRST_DAY - date(1970, 1, 1)).days])).to_pylist()[0]
+    kinds, tail = after_ean.split(day + b"\0\0", 1)
+    rows = joined(
+        header,
+        strings(unpack_ids(pl.Series(ids, dtype=pl.Binary)).to_arrow()),
+        before_ean,
+        strings(pa.array(eans, pa.binary())),
+        kinds,
+        longs(np.asarray(days, dtype=np.int64)),
+        b"\0",
+        strings(from_matrix(values.astype("<i4")).to_arrow()),
+        tail,
+    )
+    made: list[bytes] = rows.to_pylist()
     return made
 
 
-def _ean(number: int) -> Ean:
-    body = f"54144880{number:09d}"
-    return Ean(f"{body}{check_digit(body)}")
+def _eans(numbers: Any) -> list[bytes]:
+    digits = (54144880 * 10**9 + numbers.astype(np.int64))[:, None] // 10 ** np.arange(16, -1, -1) % 10
+    check = -(digits @ np.array([3, 1] * 8 + [3])) % 10
+    return from_matrix((np.column_stack([digits, check]) + ord("0")).astype(np.uint8)).to_list()
 
 
 async def make_topic(bootstrap: str, name: str) -> None:
@@ -87,7 +143,7 @@ async def make_topic(bootstrap: str, name: str) -> None:
         await admin.close()
 
 
-async def publish(bootstrap: str, topic: str, sent: Sequence[Message]) -> None:
+async def publish(bootstrap: str, topic: str, *sent: Iterable[Message]) -> None:
     """Send `sent` as the platform's producers do: idempotent, acknowledged by all, LZ4."""
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap,
@@ -98,9 +154,9 @@ async def publish(bootstrap: str, topic: str, sent: Sequence[Message]) -> None:
     )
     async with producer:
         waiting: list[asyncio.Future[object]] = []
-        for key, value in sent:
+        for key, value in chain(*sent):
             waiting.append(await producer.send(topic, value, key=key))
-            if len(waiting) >= 20_000:
+            if len(waiting) >= BATCH:
                 await asyncio.gather(*waiting)
                 waiting.clear()
         await asyncio.gather(*waiting)

@@ -13,7 +13,13 @@ from eventlog.topics import load_topics
 from market.channel import Energy
 from market.local_time import day_of
 from services.metering import installation, partitions, store
-from services.metering.projector import CONCURRENT_RUNS, FETCH_BYTES, MAX_RUN_RECORDS, BlockProjection
+from services.metering.projector import (
+    CONCURRENT_RUNS,
+    FETCH_BYTES,
+    MAX_RUN_RECORDS,
+    BlockProjection,
+    collect_garbage_rarely,
+)
 from services.metering.settings import MeteringSettings
 
 
@@ -39,6 +45,7 @@ class Projecting:
 
     async def project_blocks(self) -> None:
         """Keep the store up to date until cancelled."""
+        collect_garbage_rarely()
         try:
             await consume(
                 self._blocks,

@@ -120,3 +120,14 @@ def test_a_connection_that_was_lost_is_an_outage_and_not_used_again(quarters: St
     assert is_outage(lost.value)
     quarters.apply(*change)
     assert quarters.block().total == 192
+
+
+def test_a_checkpoint_that_was_set_back_changes_nothing_and_tells_nothing_twice(quarters: Store) -> None:
+    sent = records(reading(1), reading(2, number=2, sent_after=HOUR))
+    quarters.apply(*sent)
+    told, before = quarters.events(), quarters.block()
+    with quarters.engine.begin() as tx:
+        tx.execute(text("update checkpoint set next_offset = 0"))
+    quarters.claims.clear()
+    assert quarters.apply(*sent) == Applied(applied_count=0, redelivered_count=2)
+    assert (quarters.events(), quarters.block()) == (told, before)
