@@ -94,16 +94,13 @@ class Member:
     async def _leave(self) -> None:
         """Finish the runs that are being applied (10 s at most), begin none, tell the group, and go.
 
-        The group is not told to forget us: a process with the same name that starts within the session's timeout takes
-        our place, and nobody else notices. Whoever does not come back is missed after that timeout.
+        We stay its member: who comes back under our name within the session's timeout is not missed (ADR 0012).
         """
         self._is_leaving = True
         self._progress.is_joined = False
-        if self._applying:
-            await asyncio.wait(self._applying, timeout=_FINISHING_SECONDS)
-        for task in self._applying:
-            task.cancel()
-        await asyncio.gather(*self._applying, return_exceptions=True)
+        finishing = asyncio.gather(*self._applying, return_exceptions=True)
+        with contextlib.suppress(TimeoutError):  # which cancels them
+            await asyncio.wait_for(finishing, _FINISHING_SECONDS)
         await self._hints.tell_last()
         self._held.clear()
         self._threads.shutdown(wait=False)
@@ -131,8 +128,7 @@ class Member:
                 await self._demand_position(tp)
 
     def _unclaimed(self) -> set[TopicPartition]:
-        assigned: set[TopicPartition] = set(self._consumer.assignment())
-        return assigned - self._held.keys()
+        return set(self._consumer.assignment()) - self._held.keys()
 
     async def _demand_position(self, tp: TopicPartition) -> None:
         position, held = await self._consumer.position(tp), self._held.get(tp)

@@ -84,7 +84,7 @@ async def test_a_member_frozen_there_is_overtaken_and_fenced(
         ) as second:
             await second.says("committed")
             assert in_order(engine) == all_in_order(8)
-            first.thaw()  # finds itself fenced, or its session ended; claims; and is the owner now
+            first.thaw()  # it is fenced, or its session is ended: it claims again, and goes on behind the other
             await send(kafka_bootstrap, topic, values(2, 8), partition=0)
             await until(lambda: next_offset(engine, topic) == 10)
     assert in_order(engine) == all_in_order(10)
