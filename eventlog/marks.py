@@ -93,6 +93,7 @@ async def write_marks(
 
     Where the relay, the database or the broker stands still, there are no marks: that is their meaning.
     """
+    metrics.MARKED.labels(topic)  # 0 until there is one, so that none at all is seen too
     while True:
         try:
             await _write(engine, topic, source, kafka, marks_topic, every_seconds)
