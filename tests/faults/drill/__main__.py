@@ -9,6 +9,7 @@ import random
 import shutil
 import sys
 import tempfile
+import time
 from contextlib import aclosing
 from pathlib import Path
 from typing import Final
@@ -76,17 +77,19 @@ async def drill(plan: Plan) -> int:
     show("  ".join(name.rjust(width) for name, width in _COLUMNS) + "  what was done")
     folder = Path(tempfile.mkdtemp(prefix="kwartier-drill-"))
     logging.basicConfig(filename=folder / "drill.log", format="%(asctime)s %(name)s %(message)s", level=logging.INFO)
+    began, done = time.monotonic(), ""
     with progress() as report:
         async with aclosing(run_rounds(plan, folder, report)) as rows:
             async for row in rows:
                 show(line(row))
+                done = f"{row.number} rounds, {row.record_count} records"
                 if not row.is_good:
                     for note in filter(None, (*row.findings.notes, row.caught_up.rest)):
                         show(f"  {note}")
                     show(f"wrong; the logs are in {folder}; again: make faults SEED={plan.seed}")
                     return 1
     shutil.rmtree(folder)
-    show("every row is as it should be")
+    show(f"every row is as it should be: {done}, {(time.monotonic() - began) / 60:.1f} min")
     return 0
 
 

@@ -41,7 +41,8 @@ class Block:
 class Book:
     """Streams hold the numbers of their events in order, committed ones alone; `blocks` has a block per EAN and day.
 
-    `sent` counts how often each reading's number was sent; `poison` names what cannot be used, by topic.
+    `sent` counts how often each reading's number was sent, `failed_count` those whose sending failed: sent again, they
+    may have lost their order. `poison` names what cannot be used, by topic.
     """
 
     streams: dict[str, list[int]] = field(default_factory=dict)
@@ -52,6 +53,7 @@ class Book:
     days: dict[int, date] = field(default_factory=dict)
     event_count: int = 0
     again_count: int = 0
+    failed_count: int = 0
 
     @property
     def record_count(self) -> int:

@@ -46,7 +46,6 @@ class Load:
     bootstrap: str
     chance: random.Random
     producers: list[AIOKafkaProducer] = field(default_factory=list)
-    failed_count: int = 0
 
     @contextlib.asynccontextmanager
     async def producing(self) -> AsyncIterator[None]:
@@ -120,7 +119,7 @@ class Load:
             outcomes = await self._try(producer, unsent)
             unsent = [each for each, outcome in zip(unsent, outcomes, strict=True) if isinstance(outcome, Exception)]
             if unsent:
-                self.failed_count += len(unsent)
+                self.book.failed_count += len(unsent)
                 self._note_again(unsent)
                 await asyncio.sleep(_RETRY_SECONDS)
                 if self.producers[number] is producer:

@@ -44,7 +44,6 @@ class Row:
     record_count: int
     resent_count: int
     poison_count: int
-    seconds: float
 
     @property
     def is_good(self) -> bool:
@@ -90,7 +89,7 @@ def _chosen(plan: Plan, book: Book, chance: random.Random) -> Iterator[Sequence[
 async def _run_round(
     number: int, faults: Sequence[Fault], world: World, load: Load, scan: LogScan, chance: random.Random
 ) -> Row:
-    began, resent = time.monotonic(), scan.resent_count
+    resent = scan.resent_count
     has_struck = asyncio.Event()
     loading = asyncio.create_task(_load(load, world.plan, scan, has_struck))
     strikes = [asyncio.create_task(each.strike(world, random.Random(chance.random()))) for each in faults]
@@ -116,7 +115,6 @@ async def _run_round(
         record_count=scan.end_count(),
         resent_count=scan.resent_count - resent,
         poison_count=sum(map(len, scan.poison.values())),
-        seconds=time.monotonic() - began,
     )
 
 

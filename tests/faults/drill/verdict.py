@@ -107,6 +107,8 @@ def judge(world: World, book: Book, scan: LogScan) -> Findings:
 
 def _judge_log(findings: Findings, book: Book, scan: LogScan) -> None:
     findings.note("out_of_order", scan.out_of_order_count)
+    if not book.failed_count:
+        findings.note("out_of_order", scan.overtaken_count)
     findings.compare_counts("reading on the topic", dict.fromkeys(book.sent, 1), dict.fromkeys(scan.sightings, 1))
     often = {number: count for number, count in scan.sightings.items() if count > book.sent.get(number, 0)}
     findings.compare_counts("reading on the topic", {number: book.sent.get(number, 0) for number in often}, often)
