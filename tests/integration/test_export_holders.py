@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -237,6 +238,49 @@ def test_what_changes_is_found_by_the_time_it_was_recorded(
     [quarter] = meter["quarterHourlyEnergy"]
     assert (quarter["start"], quarter["measurements"][0]["offtake"]["total"]["value"]) == ("2026-10-24T22:00:00Z", 1.0)
     assert [each["start"] for each in meter["dailyEnergy"]] == ["2026-10-24T22:00:00Z"]
+    withdraw(platform, mandate)
+
+
+def test_a_client_that_syncs_through_a_storm_has_what_a_full_read_has_and_saw_nothing_twice(
+    platform: Running, doors: FrontDoors, holder: HolderClient
+) -> None:
+    [mandate] = consent(platform, holder, [HOUSE])
+    until_answered(holder, HOUSE, 200, **OCTOBER)
+    synced: dict[str, float] = {}
+    seen: list[tuple[str, float]] = []
+
+    def sync(since: str) -> str:
+        answer = holder.get("mandate/energy", ean=HOUSE, periodType="insertTime", from_=since)
+        if answer.status_code == 404:
+            return since
+        for quarter in meter_of(answer).get("quarterHourlyEnergy", []):
+            value = quarter["measurements"][0]["offtake"]["total"]["value"]
+            synced[quarter["start"]] = value
+            seen.append((quarter["start"], value))
+        return str(answer.json()["_meta"]["fetchTime"])
+
+    def storm() -> None:
+        chance = random.Random(7)
+        for wave in range(40):  # each wave has values of its own, over a part of the day, and never waits for the store
+            first, count = chance.randrange(90), chance.randrange(1, 11)
+            values = [100_000 + wave * 100 + place for place in range(count)]
+            doors.readings(
+                HOUSE, QUARTERS, "2026-10-25", values, meter_id="m1", first_slice=first, part=True, source_sequence=wave
+            )
+
+    since = "2026-10-01T00:00:00Z"
+    with ThreadPoolExecutor(1) as blowing:
+        storming = blowing.submit(storm)
+        while not storming.done():
+            since = sync(since)
+        storming.result()
+    time.sleep(1.1)  # times on the wire are whole seconds: the last wave's has to be over
+    sync(since)
+    full = meter_of(until_answered(holder, HOUSE, 200, **OCTOBER)[0])["quarterHourlyEnergy"]
+    expected = {each["start"]: each["measurements"][0]["offtake"]["total"]["value"] for each in full}
+    assert {start: value for start, value in synced.items() if start in expected} == expected
+    assert len(seen) == len(set(seen))
+    assert len(seen) > len(expected)
     withdraw(platform, mandate)
 
 
