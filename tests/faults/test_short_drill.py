@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from datetime import date
@@ -17,17 +18,18 @@ ROOT = Path(__file__).parents[2]
 DAY = date(2026, 11, 19)
 
 
-def drill(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a short drill."""
+def drill(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a short drill; its logs stay in `folder` where a row is wrong."""
     command = [sys.executable, "-m", "tests.faults.drill", "--short", "--seed", "1", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.integration
 @pytest.mark.fault
 @pytest.mark.timeout(400)
-def test_every_record_takes_effect_once_whatever_befalls_the_platform() -> None:
-    done = drill("--seconds", "50", "--records", "20000")
+def test_every_record_takes_effect_once_whatever_befalls_the_platform(tmp_path: Path) -> None:
+    done = drill(tmp_path, "--seconds", "50", "--records", "20000")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("  ok  ") == len(SHORT)
 
@@ -35,8 +37,8 @@ def test_every_record_takes_effect_once_whatever_befalls_the_platform() -> None:
 @pytest.mark.integration
 @pytest.mark.fault
 @pytest.mark.timeout(400)
-def test_without_the_check_of_the_epoch_the_drill_sees_a_zombie_double_records() -> None:
-    done = drill("--seconds", "20", "--records", "5000", "--brokers", "1", "--without-epoch")
+def test_without_the_check_of_the_epoch_the_drill_sees_a_zombie_double_records(tmp_path: Path) -> None:
+    done = drill(tmp_path, "--seconds", "20", "--records", "5000", "--brokers", "1", "--without-epoch")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "  WRONG  " in done.stdout
     assert "between fetch and write" in done.stdout
