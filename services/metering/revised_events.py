@@ -10,6 +10,7 @@ from uuid import UUID
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from eventlog import registry
@@ -42,11 +43,11 @@ def revised_events(run: Run, revised: Sequence[pl.DataFrame], namespace: UUID, *
             "place": pa.array(np.arange(first_place, first_place + len(readings), dtype=np.int32)),
             "stream_id": joined(b"point:", eans).cast(pa.string()),
             "number": readings.select(pl.col("ean").cum_count().over("ean").cast(pl.Int32)).to_series().to_arrow(),
-            "event_id": pa.array(ids, _UUID),
+            "event_id": ids,
             "event_type": pa.array([_NAME] * len(readings), pa.string()),
             "key": eans,
             "payload": _payloads(readings, eans),
-            "correlation_id": pa.array(_correlation_ids(run.records, readings["row"], ids), _UUID),
+            "correlation_id": _correlation_ids(run.records, readings["row"], ids),
         }
     )
 
@@ -78,7 +79,7 @@ def _texts_of_eans(numbers: NDArray[np.int64]) -> Any:
     return from_matrix(digits.astype(np.uint8)).to_arrow()
 
 
-def _event_ids(run: Run, offsets: pl.Series, namespace: UUID) -> list[bytes]:
+def _event_ids(run: Run, offsets: pl.Series, namespace: UUID) -> Any:
     """Return UUIDv5 of each offset, as RFC 9562 makes them."""
     start = hashlib.sha1(namespace.bytes + f"{run.topic}:{run.partition}:".encode(), usedforsecurity=False)
     ids = bytearray()
@@ -89,15 +90,13 @@ def _event_ids(run: Run, offsets: pl.Series, namespace: UUID) -> list[bytes]:
     table = np.frombuffer(ids, dtype=np.uint8).reshape(-1, 16)
     table[:, 6] = table[:, 6] & 0x0F | 0x50
     table[:, 8] = table[:, 8] & 0x3F | 0x80
-    return from_matrix(table).to_list()
+    return from_matrix(table).to_arrow().cast(_UUID)
 
 
-def _correlation_ids(records: Sequence[Record], rows: pl.Series, event_ids: Sequence[bytes]) -> list[bytes]:
+def _correlation_ids(records: Sequence[Record], rows: pl.Series, event_ids: Any) -> Any:
     """Return the id of the request that brought each record, where its headers hold one; else that of the event."""
-    return [
-        _correlation_id(records[row].headers) or event_id
-        for row, event_id in zip(rows.to_list(), event_ids, strict=True)
-    ]
+    named = [_correlation_id(records[row].headers) for row in rows.to_list()]
+    return pc.coalesce(pa.array(named, _UUID), event_ids) if any(named) else event_ids
 
 
 def _correlation_id(headers: Sequence[tuple[str, bytes]]) -> bytes | None:
