@@ -19,7 +19,7 @@ from stack.credentials import identity_clients, load_secrets, write_credentials
 from stack.holders import admit
 from stack.layout import DATABASE, SERVICE_PROCESSES, Layout, elsewhere, needed_ports, registry_in_environment
 from stack.people import DEMO_PEOPLE
-from stack.ports import choose_ports
+from stack.ports import choose_ports, claim_base
 from stack.problem import Problem
 from stack.roles import create_roles
 from stack.running import kafka_security
@@ -42,7 +42,7 @@ def plan(state: State, *, base: int | None) -> Layout:
     _wait_for_end_of_last_run(state)
     kafka, database = elsewhere()
     last = read_json(state.ports)
-    ports = choose_ports(needed_ports(kafka, database), base=base, last=last)
+    ports = choose_ports(needed_ports(kafka, database), base=base, last=last, claim=claim_base)
     write_json(state.ports, {**(last or {}), **ports}, mode=0o644)
     return Layout(
         state=state,

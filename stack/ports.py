@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import socket
-from collections.abc import Collection, Mapping
+import tempfile
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 
 from stack.problem import Problem
 
@@ -24,6 +28,7 @@ OFFSETS = {
     "metering-watch": 11,
 }
 STEP = 20
+_CLAIMS: list[int] = []
 LAST_BASE = 60_000
 
 
@@ -55,8 +60,32 @@ def ports_from(base: int, names: Collection[str]) -> dict[str, int]:
     return {name: base + offset for name, offset in OFFSETS.items() if name in names}
 
 
-def choose_ports(names: Collection[str], *, base: int | None, last: Mapping[str, int] | None) -> dict[str, int]:
+def claim_base(base: int) -> bool:
+    """Claim the ports from `base` on for as long as this process lives; return whether no other platform has them.
+
+    Between choosing a port and listening on it lie seconds, in which another start would find it free as well.
+    """
+    path = Path(tempfile.gettempdir()) / f"kwartier-{os.getuid()}-{base}.lock"
+    claim = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(claim)
+        return False
+    _CLAIMS.append(claim)
+    return True
+
+
+def choose_ports(
+    names: Collection[str],
+    *,
+    base: int | None,
+    last: Mapping[str, int] | None,
+    claim: Callable[[int], bool] = lambda _: True,
+) -> dict[str, int]:
     """Return a free port per name: from `base`, else those of `last` time, else 8400 and up, else free ones.
+
+    `claim` has the last word about a base that is free.
 
     Raises:
         Problem: `base` was asked for and one of its ports is taken; or nothing is free.
@@ -66,14 +95,16 @@ def choose_ports(names: Collection[str], *, base: int | None, last: Mapping[str,
         for name, port in ports.items():
             if not is_free(port):
                 raise Problem(f"port {port} ({name}) is taken: end what uses it, or give another --port BASE")
+        if not claim(base):
+            raise Problem(f"the ports from {base} on are another platform's: end it, or give another --port BASE")
         return ports
     if last:
         # What this version has more than the one that wrote them down lies where it would have.
         ports = {**ports_from(last.get("portal", DEFAULT_BASE), names), **{n: last[n] for n in names if n in last}}
-        if all(is_free(port) for port in ports.values()):
+        if all(is_free(port) for port in ports.values()) and claim(last.get("portal", DEFAULT_BASE)):
             return ports
     for candidate in range(DEFAULT_BASE, LAST_BASE, STEP):
         ports = ports_from(candidate, names)
-        if all(is_free(port) for port in ports.values()):
+        if all(is_free(port) for port in ports.values()) and claim(candidate):
             return ports
     raise Problem(f"no {len(names)} ports in a row are free from {DEFAULT_BASE} on: give a --port BASE")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
-from stack.ports import choose_ports, free_ports, is_free
+from stack.ports import choose_ports, claim_base, free_ports, is_free
 from stack.problem import Problem
 
 
@@ -42,3 +44,32 @@ def test_other_ports_are_found_where_those_of_last_time_are_taken(taken: int) ->
 
     assert ports["register"] == ports["portal"] + 1
     assert taken not in ports.values()
+
+
+def test_two_platforms_that_start_at_once_do_not_choose_the_same_ports() -> None:
+    free, taken = free_ports(2)
+    asked: list[int] = []
+
+    def claim(base: int) -> bool:
+        asked.append(base)
+        return base != taken
+
+    with pytest.raises(Problem, match="another platform's"):
+        choose_ports(["portal"], base=taken, last=None, claim=claim)
+    assert choose_ports(["portal"], base=free, last=None, claim=claim) == {"portal": free}
+    found = choose_ports(["portal"], base=None, last={"portal": taken}, claim=claim)
+    assert found["portal"] != taken
+    assert asked == [taken, free, taken, found["portal"]]
+
+
+def test_a_claim_is_held_against_other_processes_until_its_process_ends() -> None:
+    [base] = free_ports(1)
+    program = f"from stack.ports import claim_base; print(claim_base({base}), flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "True\n"
+        assert not claim_base(base)
+        other.communicate("\n")
+    assert claim_base(base)
