@@ -47,7 +47,7 @@ def acls_of(topics: Iterable[Topic]) -> list[Acl]:
         acls += [_literal(user, topic, "Describe", "Read") for user in topic.readers]
         acls += [_literal(DEPLOYER, topic, "Create", "Describe", "DescribeConfigs")]
     readers = {acl.user for acl in acls if "Read" in acl.operations}
-    acls += [Acl(user, "group", f"{user}.", "prefix", ("Read",)) for user in readers]
+    acls += [Acl(user, "group", user, "prefix", ("Read",)) for user in readers]
     return sorted(acls, key=lambda acl: (acl.user, acl.resource, acl.name, acl.operations))
 
 

@@ -111,6 +111,28 @@ MARKED: Final = Gauge(
     "few seconds the relay stands still, and export soon refuses to answer.",
     ["topic"],
 )
+KAFKA_FAULTS: Final = Gauge(
+    "kafka_faults",
+    "What a human has to mend before this process can use Kafka (certificate, password, access rules, topics); /readyz "
+    "names each. Above 0: look there.",
+)
+KAFKA_UNDER_REPLICATED: Final = Gauge(
+    "kafka_under_replicated_partitions",
+    "Partitions of the topic with a replica that is not in sync, as this process sees it. Above 0: a broker is away or "
+    "behind; nothing is lost, and the next one that goes may stop writes.",
+    ["topic"],
+)
+KAFKA_UNWRITABLE: Final = Gauge(
+    "kafka_unwritable_partitions",
+    "Partitions of the topic with fewer replicas in sync than a write demands. Above 0: they take no writes until a "
+    "broker is back; ingest answers 503, relays wait.",
+    ["topic"],
+)
+KAFKA_CERTIFICATE_EXPIRES: Final = Gauge(
+    "kafka_certificate_expires_timestamp_seconds",
+    "Until when the certificate that a broker showed last is good (seconds since 1970, UTC). Near time(): renew it.",
+)
+
 HTTP_REQUESTS: Final = Counter(
     "http_requests_total",
     "Requests by service, route template, method and status. A rise of 5xx is ours, of 4xx the callers'.",

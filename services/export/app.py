@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 
 from eventlog import relay
 from eventlog.database import create_engine, create_tables
+from eventlog.kafka_watch import KafkaWatch, topics_of
 from eventlog.probes import ops_routes, unready_database
 from eventlog.process import Task, run
 from eventlog.registered import use_schema_registry
@@ -70,7 +71,8 @@ def build(settings: ExportSettings, roles: Collection[str]) -> tuple[FastAPI, li
         settings.database_url.get_secret_value(), application_name=settings.service, pool_size=_POOL_SIZE
     )
     create_tables(engine, tables.metadata)
-    tasks: list[Task] = []
+    watched = KafkaWatch(settings.kafka, topics_of(settings.service, load_topics(settings.topics_profile).values()))
+    tasks: list[Task] = [watched.watch]
     app = FastAPI(openapi_url=None)
     if "api" in roles:
         app, watch = _build_api(engine, settings)
@@ -82,7 +84,9 @@ def build(settings: ExportSettings, roles: Collection[str]) -> tuple[FastAPI, li
     tasks += projecting.tasks() if projecting else []
     app.router.routes.extend(
         ops_routes(
-            is_ready=lambda: unready_database(engine) + (projecting.unready() if projecting else []),
+            is_ready=lambda: (
+                unready_database(engine) + watched.unready() + (projecting.unready() if projecting else [])
+            ),
             stalled=lambda: projecting.stalled() if projecting else [],
             projections=lambda: projecting.statuses() if projecting else [],
             unpublished=partial(relay.count_unpublished, engine),

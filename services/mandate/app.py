@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final, NoReturn
@@ -17,6 +18,8 @@ from sqlalchemy import Engine
 from eventlog import marks, relay
 from eventlog.consumer import Progress, consume
 from eventlog.database import create_engine, create_tables
+from eventlog.kafka_watch import KafkaWatch, topics_of
+from eventlog.passed_over import PassedOver
 from eventlog.probes import (
     ProjectionStatus,
     ops_routes,
@@ -64,9 +67,10 @@ def build(settings: MandateSettings, roles: Collection[str], engine: Engine) -> 
     create_tables(engine, tables.metadata)
     app = build_api(settings, engine) if "api" in roles else FastAPI(openapi_url=None)
     deciding = Deciding(settings, engine) if "policy" in roles else None
+    watched = KafkaWatch(settings.kafka, topics_of(settings.service, load_topics(settings.topics_profile).values()))
     app.router.routes.extend(
         ops_routes(
-            is_ready=lambda: unready_database(engine) + (deciding.unready() if deciding else []),
+            is_ready=lambda: unready_database(engine) + watched.unready() + (deciding.unready() if deciding else []),
             stalled=lambda: deciding.stalled() if deciding else [],
             projections=lambda: [deciding.status()] if deciding else [],
             unpublished=partial(relay.count_unpublished, engine),
@@ -84,6 +88,7 @@ def build(settings: MandateSettings, roles: Collection[str], engine: Engine) -> 
 
     tasks: list[Task] = [publish, mark] if "relay" in roles else []
     tasks += [deciding.decide] if deciding else []
+    tasks += [watched.watch] if tasks else []
     return app, [*tasks, keep_time] if "timer" in roles else tasks
 
 
@@ -95,7 +100,8 @@ class Deciding:
         self._engine = engine
         self._progress = Progress(stall_limit_seconds=settings.stall_limit_seconds)
         partition_count = load_topics(settings.topics_profile)[policy.TOPIC].partitions
-        self._policy = policy.create_policy(engine, clock=_now, partition_count=partition_count)
+        own = policy.create_policy(engine, clock=_now, partition_count=partition_count)
+        self._policy = replace(own, passed_over=PassedOver.parse(settings.passed_over))
 
     async def decide(self) -> None:
         """Follow the register until cancelled."""

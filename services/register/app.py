@@ -14,10 +14,12 @@ from sqlalchemy import Engine
 
 from eventlog import marks, relay
 from eventlog.database import create_engine, create_tables
+from eventlog.kafka_watch import KafkaWatch, topics_of
 from eventlog.probes import ops_routes, unready_database
 from eventlog.process import Task, run
 from eventlog.registered import use_schema_registry
 from eventlog.settings import read_settings
+from eventlog.topics import load_topics
 from eventlog.trust import Authenticator
 from services.register import tables
 from services.register.api import create_api
@@ -50,8 +52,12 @@ def build(settings: RegisterSettings, roles: Collection[str]) -> tuple[FastAPI, 
     app = FastAPI(openapi_url=None)
     if "api" in roles:
         app = _create_api(engine, settings)
+    watched = KafkaWatch(settings.kafka, topics_of(settings.service, load_topics(settings.topics_profile).values()))
     app.router.routes.extend(
-        ops_routes(is_ready=partial(unready_database, engine), unpublished=partial(relay.count_unpublished, engine))
+        ops_routes(
+            is_ready=lambda: unready_database(engine) + watched.unready(),
+            unpublished=partial(relay.count_unpublished, engine),
+        )
     )
 
     async def publish() -> None:
@@ -60,7 +66,7 @@ def build(settings: RegisterSettings, roles: Collection[str]) -> tuple[FastAPI, 
     async def mark() -> None:
         await marks.write_marks(engine, topic=TOPIC, source=settings.service, kafka=settings.kafka)
 
-    return app, [publish, mark] if "relay" in roles else []
+    return app, [publish, mark, watched.watch] if "relay" in roles else []
 
 
 def _create_api(engine: Engine, settings: RegisterSettings) -> FastAPI:

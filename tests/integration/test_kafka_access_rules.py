@@ -31,13 +31,13 @@ SERVICES = ("register", "mandate", "metering", "export")
 WRITES = {
     "register": {"register-events", "permission-marks"},
     "mandate": {"mandate-events", "permission-marks"},
-    "metering": {"meter-readings", "metering-events"},
+    "metering": {"meter-indexes", "meter-readings", "metering-events"},
     "export": {"export-events"},
 }
 READS = {
     "register": set[str](),
     "mandate": {"register-events"},
-    "metering": {"meter-readings", "metering-events", "register-events"},
+    "metering": {"meter-indexes", "meter-readings", "metering-events", "register-events"},
     "export": {"mandate-events", "register-events", "permission-marks"},
 }
 
