@@ -18,7 +18,14 @@ from eventlog.events.mandate import (
     MandateWithdrawn,
     ReturnRootRegistered,
 )
-from eventlog.events.metering import BlockRevised, ReadingsRecorded, RunApplied, RunArrival
+from eventlog.events.metering import (
+    BlockRevised,
+    ConsumptionPeriodRecorded,
+    MeterIndexRead,
+    ReadingsRecorded,
+    RunApplied,
+    RunArrival,
+)
 from eventlog.events.register import (
     AccessPointClosed,
     AccessPointRegistered,
@@ -40,6 +47,7 @@ EVENT_TYPES: Final[dict[str, type[Event]]] = {
         BlockRevised,
         ConsentSessionOpened,
         ConsentSessionUsed,
+        ConsumptionPeriodRecorded,
         DataAccessContractEnded,
         DataAccessContractSigned,
         DataDelivered,
@@ -51,6 +59,7 @@ EVENT_TYPES: Final[dict[str, type[Event]]] = {
         MandateGranted,
         MandateToBeRenewed,
         MandateWithdrawn,
+        MeterIndexRead,
         MeterInstalled,
         MeterRemoved,
         NetUserMovedIn,
@@ -71,6 +80,7 @@ __all__ = [
     "BlockRevised",
     "ConsentSessionOpened",
     "ConsentSessionUsed",
+    "ConsumptionPeriodRecorded",
     "DataAccessContractEnded",
     "DataAccessContractSigned",
     "DataDelivered",
@@ -83,6 +93,7 @@ __all__ = [
     "MandateGranted",
     "MandateToBeRenewed",
     "MandateWithdrawn",
+    "MeterIndexRead",
     "MeterInstalled",
     "MeterRemoved",
     "NetUserMovedIn",

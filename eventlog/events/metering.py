@@ -90,3 +90,51 @@ class BlockRevised(Event):
     changed_count: int
     source: str
     message_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterIndexRead(Event):
+    """What a register of a meter showed on the local day `read_on`; whole units (Wh, varh or dm³), not negative.
+
+    Point, meter, register and day say which reading it is; the message latest by (`source_at` UTC, `source_sequence`,
+    content) holds. `meter_kind` is a name of `market.channel.MeterKind`, `register` one of
+    `market.meter_register.REGISTERS`, `kind` one of its `ReadingKind`, `quality` one of `market.quality.Quality`. With
+    `withdraws` there is no such reading: `index` is then 0, `kind` and `quality` are UNKNOWN.
+    """
+
+    message_id: str
+    source: str
+    source_at: datetime
+    source_sequence: int
+    ean: Ean
+    meter_id: str
+    meter_kind: str
+    register: str
+    read_on: date
+    index: int
+    kind: str
+    quality: str
+    withdraws: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumptionPeriodRecorded(Event):
+    """The volume that a register counted from `first_day` to `last_day`: local days (gas: gas days), inclusive.
+
+    Point, meter ("" for a point taken as a whole), register and first day say which period it is. Units, names, order
+    and `withdraws` are those of `MeterIndexRead`.
+    """
+
+    message_id: str
+    source: str
+    source_at: datetime
+    source_sequence: int
+    ean: Ean
+    meter_id: str
+    meter_kind: str
+    register: str
+    first_day: date
+    last_day: date
+    volume: int
+    quality: str
+    withdraws: bool

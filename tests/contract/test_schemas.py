@@ -16,6 +16,8 @@ from eventlog.events import EVENT_TYPES, RunArrival
 from eventlog.registry import SCHEMA_DIR, InvalidSchema, Schema, load_registry
 from eventlog.topics import load_topics
 from market.channel import CHANNELS, MeterKind
+from market.meter_register import REGISTERS, ReadingKind
+from market.quality import Quality
 
 SCHEMAS = list(registry.published().by_version.values())
 
@@ -115,6 +117,14 @@ def test_readings_know_every_channel_and_kind_of_meter() -> None:
     }
     assert fields["channel"]["symbols"][1:] == [each.name for each in CHANNELS]
     assert fields["meter_kind"]["symbols"] == [each.name for each in MeterKind]
+
+
+@pytest.mark.parametrize("name", ["ConsumptionPeriodRecorded", "MeterIndexRead"])
+def test_indexes_and_periods_know_every_register_and_quality(name: str) -> None:
+    fields = {each["name"]: each["type"] for each in json.loads(registry.published().newest(name).text)["fields"]}
+    assert fields["register"]["symbols"][1:] == list(REGISTERS)
+    assert fields["quality"]["symbols"][1:] == [each.name for each in Quality if each is not Quality.MISSING]
+    assert "kind" not in fields or fields["kind"]["symbols"] == [each.value for each in ReadingKind]
 
 
 @pytest.mark.parametrize("name", sorted(EVENT_TYPES))

@@ -64,6 +64,7 @@ async def test_topics_are_made_as_the_file_says(kafka_bootstrap: str, prefix: st
     assert await partition_counts(admin, prefix) == {
         "export-events": 8,
         "mandate-events": 8,
+        "meter-indexes": 8,
         "meter-readings": 8,
         "metering-events": 8,
         "permission-marks": 8,

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from eventlog.topics import _murmur2, load_topics, partition_of
 
-NAMES = {"export-events", "mandate-events", "meter-readings", "metering-events", "permission-marks", "register-events"}
+NAMES = {
+    "export-events",
+    "mandate-events",
+    "meter-indexes",
+    "meter-readings",
+    "metering-events",
+    "permission-marks",
+    "register-events",
+}
 
 
 @pytest.mark.parametrize(
