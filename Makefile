@@ -77,5 +77,7 @@ faults: setup  ## ten minutes of kills, freezes and outages on real servers; SEE
 	@$(BIN)/python -m tests.faults.drill $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench
-bench: setup  ## the benchmarks in their short forms; each prints a table
+bench: setup  ## the benchmarks in their short forms; each prints a table; the first time their peers are fetched
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes --only-binary :all: -r requirements-bench.lock \
+	  || echo "not all peers could be fetched: the tables say who is missing"
 	@for each in bench/*.py; do $(BIN)/python "$$each" --short; done

@@ -1,21 +1,25 @@
 """The peer: a plain Faust agent that decodes with fastavro and writes a row per value with SQLAlchemy.
 
-Runs as a process of its own: bootstrap, topic, database URL, number of records. It prints the seconds from the first
-record in hand to the last row committed, by the clock and of its own processor time, and ends.
+A process of its own, as `parts.serial` describes them; what its framework fetches beside its writes, it may.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import faust
 import numpy as np
 import sqlalchemy
+from parts.cpu import cpu_seconds
+from parts.dataset import SLICES
+from parts.ours import table_bytes
+from parts.serial import Done, Task
 from sqlalchemy import BigInteger, Column, Date, DateTime, Integer, MetaData, SmallInteger, Table, func
 from sqlalchemy.dialects.postgresql import insert
 
@@ -72,13 +76,13 @@ def write(engine: sqlalchemy.Engine, values: Sequence[bytes]) -> None:
         tx.execute(latest, rows)
 
 
-def main(bootstrap: str, topic: str, database_url: str, count: int) -> None:
-    """Consume `count` records, then leave."""
-    engine = sqlalchemy.create_engine(database_url.replace("postgresql://", "postgresql+psycopg://"))
+def main(task: Task) -> None:
+    """Consume what the task says, say how it went, and leave."""
+    engine = sqlalchemy.create_engine(task.database_url.replace("postgresql://", "postgresql+psycopg://"))
     metadata.create_all(engine)
     app = faust.App(
         f"peer-{os.getpid()}",
-        broker=f"kafka://{bootstrap}",
+        broker=f"kafka://{task.bootstrap}",
         value_serializer="raw",
         key_serializer="raw",
         topic_disable_leader=True,
@@ -86,24 +90,47 @@ def main(bootstrap: str, topic: str, database_url: str, count: int) -> None:
         stream_wait_empty=False,
         web_enabled=False,
         worker_redirect_stdouts=False,
-        datadir=tempfile.mkdtemp(prefix="kwartier-peer-"),
+        datadir=task.folder,
     )
-    source = app.topic(topic, value_type=bytes, key_type=bytes)
+    source = app.topic(task.topic, value_type=bytes, key_type=bytes)
 
     @app.agent(source)
     async def insert_rows(stream: faust.StreamT[bytes]) -> None:
-        done, began, cpu_began = 0, 0.0, 0.0
+        done, began = 0, _clocks(task)
         async for values in stream.take(BATCH, within=0.2):
-            if not began:
-                began, cpu_began = time.perf_counter(), time.process_time()
+            if not done:
+                warm_up(engine, values)
+                began = _clocks(task)
             write(engine, values)
             done += len(values)
-            if done >= count:
-                print(time.perf_counter() - began, time.process_time() - cpu_began, flush=True)
+            if done >= task.block_count:
+                spent = [end - begin for end, begin in zip(_clocks(task), began, strict=True)]
+                _demand_all(engine, task)
+                print(json.dumps(asdict(Done(*spent, table_bytes(task.database_url, "reading")))), flush=True)
                 os._exit(0)
 
     faust.Worker(app, loglevel="error").execute_from_commandline()
 
 
+def warm_up(engine: sqlalchemy.Engine, values: Sequence[bytes]) -> None:
+    """Let decoder, statement and connection be used once, and leave the table empty."""
+    write(engine, values)
+    with engine.begin() as tx:
+        tx.execute(sqlalchemy.text("truncate reading"))
+
+
+def _clocks(task: Task) -> tuple[float, float, float]:
+    return time.perf_counter(), cpu_seconds(os.getpid()), cpu_seconds(task.postgres_pid)
+
+
+def _demand_all(engine: sqlalchemy.Engine, task: Task) -> None:
+    with engine.connect() as connection:
+        count = connection.scalar(sqlalchemy.select(func.count()).select_from(reading)) or 0
+    if count != task.block_count * SLICES:
+        os.write(2, f"{count} rows are there, not those of {task.block_count} blocks\n".encode())
+        os._exit(1)
+
+
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    argument = sys.argv.pop()  # Faust reads what is left
+    main(Task(**json.loads(argument)))
