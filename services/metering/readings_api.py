@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -30,6 +30,7 @@ _ROLES: Final = ("publisher", "operator")
 _RECEIPT_SCOPES: Final = frozenset({"receipts.read", "readings.write"})
 # Deflate unpacks to 1,032 times its size at most; the others are bounded by `max_unpacked_bytes` all the same.
 _UNPACKING: Final = 1_032
+_KNOWN_TYPES: Final = f"{AVRO} (object container), {ARROW}, {NDJSON} or {CSV} (portal file)"
 
 Part = Annotated[
     bool, Query(description="Every reading may hold fewer slices than its day has. Rows of a CSV always may.")
@@ -91,11 +92,11 @@ def readings_router(
         skip_unchanged: SkipUnchanged = None,
         source_at: SourceAt = None,
     ) -> JSONResponse:
-        media_type = _media_type(request)
+        media_type = media_type_of(request, MEDIA_TYPES, _KNOWN_TYPES)
         now = clock()
         try:
             with memory.lease() as lease:
-                body = await _arrived(request, media_type, lease, limits)
+                body = await arrived_body(request, media_type, lease, limits)
                 delivery = Delivery(
                     media_type=media_type,
                     body=body,
@@ -138,19 +139,28 @@ def readings_router(
     return router
 
 
-def _media_type(request: Request) -> str:
+def media_type_of(request: Request, allowed: Collection[str], words: str) -> str:
+    """Return the media type of a body; `words` name those that are `allowed`.
+
+    Raises:
+        Problem: 415.
+    """
     given, _, parameters = request.headers.get("content-type", "").lower().partition(";")
     charset = parameters.partition("charset=")[2].strip().strip('"')
-    if given.strip() not in MEDIA_TYPES or charset not in {"", "utf-8", "utf8"}:
-        known = f"{AVRO} (object container), {ARROW}, {NDJSON} or {CSV} (portal file), in UTF-8"
-        raise Problem(415, "UnsupportedMediaType", f"send Content-Type {known}")
+    if given.strip() not in allowed or charset not in {"", "utf-8", "utf8"}:
+        raise Problem(415, "UnsupportedMediaType", f"send Content-Type {words}, in UTF-8")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Problem(415, "UnsupportedMediaType", "send the body without Content-Encoding")
     return given.strip()
 
 
-async def _arrived(request: Request, media_type: str, lease: Lease, limits: BodyLimits) -> bytes:
-    """Return the body, with memory reserved for what it may become."""
+async def arrived_body(request: Request, media_type: str, lease: Lease, limits: BodyLimits) -> bytes:
+    """Return the body, with memory reserved for what it may become.
+
+    Raises:
+        Problem: it did not arrive whole, or not in time.
+        BodyTooLarge, MemorySpent: as `read_body`.
+    """
     declared = request.headers.get("content-length", "")
     try:
         async with asyncio.timeout(limits.arrive_seconds):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 
 import numpy as np
@@ -73,7 +73,7 @@ def check(draft: Draft, sender: Sender, *, now: datetime, bounds: Bounds) -> Dra
         Refused, Unpackable: a rule is broken.
     """
     event = draft.event
-    _check_message(event, sender, now=now, bounds=bounds, has_own_id=draft.has_own_id)
+    check_message(event, sender, now=now, bounds=bounds, has_own_id=draft.has_own_id)
     channel = _check_names(event)
     _check_day(event.day, channel, now=now, bounds=bounds)
     values = _check_slices(event, channel, is_part=draft.is_part)
@@ -86,7 +86,25 @@ def check(draft: Draft, sender: Sender, *, now: datetime, bounds: Bounds) -> Dra
     return replace(draft, event=event) if event is not draft.event else draft
 
 
-def _check_message(event: ReadingsRecorded, sender: Sender, *, now: datetime, bounds: Bounds, has_own_id: bool) -> None:
+class Sent(Protocol):
+    """What every message of a sender says of itself."""
+
+    @property
+    def message_id(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def source_at(self) -> datetime: ...
+    @property
+    def source_sequence(self) -> int: ...
+
+
+def check_message(event: Sent, sender: Sender, *, now: datetime, bounds: Bounds, has_own_id: bool) -> None:
+    """Check who says it, when, and under which id.
+
+    Raises:
+        Refused: a rule is broken.
+    """
     if not _SOURCE.fullmatch(event.source):
         raise Refused("source must be 1 to 64 letters, digits or . _ : / -")
     if event.source != sender.client_id and not sender.speaks_for_others:
@@ -113,18 +131,27 @@ def _check_uuid(text: str) -> None:
 
 
 def _check_names(event: ReadingsRecorded) -> Channel:
-    try:
-        parse_ean(event.ean)
-    except InvalidEan as error:
-        raise Refused(str(error)) from None
+    check_place(event.ean, event.meter_kind, event.meter_id)
     channel = BY_NAME.get(event.channel)
     if channel is None:
         raise Refused(f"no channel is called {event.channel[:48]!r}")
-    if event.meter_kind not in MeterKind.__members__ or event.meter_kind == MeterKind.UNKNOWN.name:
-        raise Refused("meter_kind must be DIGITAL, AMR or CLASSIC")
-    if not _METER_ID.fullmatch(event.meter_id):
-        raise Refused("meter_id must be at most 64 letters, digits, spaces or . _ / -, or empty")
     return channel
+
+
+def check_place(ean: str, meter_kind: str, meter_id: str) -> None:
+    """Check which point and meter it is about.
+
+    Raises:
+        Refused: a rule is broken.
+    """
+    try:
+        parse_ean(ean)
+    except InvalidEan as error:
+        raise Refused(str(error)) from None
+    if meter_kind not in MeterKind.__members__ or meter_kind == MeterKind.UNKNOWN.name:
+        raise Refused("meter_kind must be DIGITAL, AMR or CLASSIC")
+    if not _METER_ID.fullmatch(meter_id):
+        raise Refused("meter_id must be at most 64 letters, digits, spaces or . _ / -, or empty")
 
 
 def _check_day(day: date, channel: Channel, *, now: datetime, bounds: Bounds) -> None:
