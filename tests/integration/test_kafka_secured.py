@@ -181,11 +181,11 @@ async def test_the_probe_is_red_and_says_why(kafka: SecuredKafka, engine: Engine
         kafka_sasl_password=access.sasl_password,
         kafka_ca_file=access.ca_file,
     )
-    app, tasks = build(settings, ["relay"], engine)
+    app, [*_, watch] = build(settings, ["relay"], engine)
     transport = httpx.ASGITransport(app)
     async with (
         httpx.AsyncClient(transport=transport, base_url="http://mandate.test") as http,
-        at_work(*(asyncio.create_task(task()) for task in tasks)),
+        at_work(asyncio.ensure_future(watch())),
     ):
 
         async def is_red() -> bool:
