@@ -41,13 +41,14 @@ def run(
     """
     setup_logging(service)
     setup_tracing(service, tracing_endpoint)
-    listening = _listen(host, port)
+    listening = listen(host, port)
     code = asyncio.run(_serve(TraceMiddleware(MetricsMiddleware(app, service=service)), listening, tasks))
     logging.shutdown()
     sys.exit(code)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens there, or end the process (exit code 1) with a line that says what to do."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family, backlog=2048)
