@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import chain, islice
 from typing import Any
 
@@ -28,7 +28,9 @@ SLICES = 96
 PARTITIONS = 8
 DAYS = 28
 FIRST_DAY = date(2026, 11, 1)
+MONTH = tuple(FIRST_DAY + timedelta(days=place) for place in range(DAYS))
 BATCH = 20_000
+_EPOCH = date(1970, 1, 1)
 SHARES = "96 values a block: uniform 0 to 1999, a tenth of them 0; 2 % of blocks lack two values; 2 % are a hundredfold"
 
 Message = tuple[bytes, bytes]
@@ -50,9 +52,19 @@ VALIDATED = Delivery(quality=6, source_at=datetime(2026, 12, 1, 5, tzinfo=UTC), 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """`block_count` blocks: `DAYS` days of one channel for as many points as it takes, day after day."""
+    """`block_count` blocks: `days` of one channel (each of 24 hours) for as many points as it takes, day after day."""
 
     block_count: int
+    days: Sequence[date] = MONTH
+
+    @property
+    def point_count(self) -> int:
+        """How many points that takes."""
+        return -(-self.block_count // len(self.days))
+
+    def ean(self, number: int) -> Ean:
+        """Return the point `number`, counted from 0."""
+        return Ean(_eans(np.array([number]))[0].decode())
 
     def messages(self, delivery: Delivery, first: int = 0, end: int | None = None) -> Iterator[Message]:
         """Give the readings of the blocks [first, end), made by batches: memory does not grow with their number."""
@@ -63,9 +75,9 @@ class World:
 
     def _batch(self, delivery: Delivery, places: Any) -> Iterator[Message]:
         chance = np.random.default_rng([delivery.seed, int(places[0])])
-        point_count = -(-self.block_count // DAYS)
-        eans = _eans(places % point_count)
-        days = FIRST_DAY.toordinal() - date(1970, 1, 1).toordinal() + places // point_count
+        eans = _eans(places % self.point_count)
+        numbers = np.array([(day - _EPOCH).days for day in self.days])
+        days = numbers[np.minimum(places // self.point_count, len(numbers) - 1)]
         ids = from_matrix(chance.integers(0, 256, (len(places), 16), dtype=np.uint8)).to_list()
         values = _values(chance, len(places))
         payloads = _payloads(delivery, ids, eans, days, values)
@@ -109,7 +121,7 @@ def _payloads(delivery: Delivery, ids: Sequence[bytes], eans: Sequence[bytes], d
     whole = codec.encode(example)
     header = SINGLE_OBJECT + registry.published().newest("ReadingsRecorded").fingerprint
     before_ean, after_ean = whole.removeprefix(header + b"\0").split(b"\x24541448800000000017")
-    day = longs(np.array([(FIRST_DAY - date(1970, 1, 1)).days])).to_pylist()[0]
+    day = longs(np.array([(FIRST_DAY - _EPOCH).days])).to_pylist()[0]
     kinds, tail = after_ean.split(day + b"\0\0", 1)
     rows = joined(
         header,

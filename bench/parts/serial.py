@@ -54,7 +54,8 @@ class Done:
 class Sink(Protocol):
     """A store with one table. `batch` says how many records it likes at once; a newer message replaces an older."""
 
-    batch: int
+    @property
+    def batch(self) -> int: ...
 
     def write(self, records: Sequence[Record]) -> None:
         """Add the readings in `records`; acknowledged as durably as the store does by default."""

@@ -104,9 +104,10 @@ def main(task: Task) -> None:
             write(engine, values)
             done += len(values)
             if done >= task.block_count:
-                spent = [end - begin for end, begin in zip(_clocks(task), began, strict=True)]
+                clock, own, postgres = (end - begin for end, begin in zip(_clocks(task), began, strict=True))
                 _demand_all(engine, task)
-                print(json.dumps(asdict(Done(*spent, table_bytes(task.database_url, "reading")))), flush=True)
+                size = table_bytes(task.database_url, "reading")
+                print(json.dumps(asdict(Done(clock, own, postgres, size))), flush=True)
                 os._exit(0)
 
     faust.Worker(app, loglevel="error").execute_from_commandline()
