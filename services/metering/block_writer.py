@@ -16,7 +16,7 @@ from services.metering.revision import Known, Revision, revise
 from services.metering.stage import Span
 
 _KEY: Final = list(block_rows.KEY)
-_STAGED: Final = {
+_STAGED: Final[dict[str, Any]] = {
     "record_offset": pa.int64(),
     "ean": pa.int64(),
     "content_hash": pa.int64(),
