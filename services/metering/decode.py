@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from io import BytesIO
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
-from polars.exceptions import ComputeError, PanicException
+from polars.exceptions import ComputeError, InvalidOperationError, PanicException
 
 from eventlog import codec, framing
 from eventlog.codec import Undecodable, decode_body
@@ -47,6 +47,9 @@ _CODES: Final[dict[str, dict[str, int]]] = {
     "meter_kind": {kind.name: kind.value for kind in MeterKind},
     "channel": {name: channel.code for name, channel in BY_NAME.items()},
 }
+_WIDE: Final = {"int": "long", "boolean": {"type": "fixed", "name": "RawBoolean", "size": 1}}
+"""polars cuts an int of too many bits and takes any byte for a boolean: as these nothing gets lost."""
+_BOOLEANS: Final = (b"\x00", b"\x01")
 _UNKNOWN: Final = {"meter_kind": MeterKind.UNKNOWN.value, "channel": UNKNOWN_CHANNEL}
 _NAMED: Final = {name: pl.String() if name in _CODES else kind for name, kind in COLUMNS.items()}
 
@@ -113,7 +116,7 @@ def _decode_framed(
     if _holds_all_columns(writer.schema):
         try:
             return [_coded(_decode_together(writer, framed), rows)]
-        except (OSError, ComputeError, PanicException, _Misread):
+        except (OSError, ComputeError, InvalidOperationError, PanicException, _Misread):
             if len(rows) > _ALONE:
                 half = len(rows) // 2
                 first = _decode_framed(writer, rows[:half], framed[:half], refused)
@@ -132,19 +135,47 @@ def _holds_all_columns(schema: Schema) -> bool:
 
 def _decode_together(writer: _Writer, framed: list[bytes]) -> pl.DataFrame:
     """Decode with the framing as a first field of each record: to cut it off would cost a copy of every value."""
-    schema = replace(writer.schema, text=_text_with_frame(writer.schema.text, writer.frame_length))
+    schema = replace(writer.schema, text=_text_as_read(writer.schema.text, writer.frame_length))
     frame = pl.read_avro(BytesIO(codec.container(schema, framed)))
     written = np.array([*map(len, framed)], dtype=np.int64) - writer.frame_length
     if len(frame) != len(framed) or not np.array_equal(wire_lengths(frame, schema.parsed), written):
         raise _Misread
-    return frame
+    return _narrowed(frame)
 
 
 @cache
-def _text_with_frame(text: str, length: int) -> str:
+def _text_as_read(text: str, length: int) -> str:
     schema = json.loads(text)
     frame = {"name": "frame_of_value", "type": {"type": "fixed", "name": "FrameOfValue", "size": length}}
-    return json.dumps(schema | {"fields": [frame, *schema["fields"]]})
+    fields = [each | {"type": _widened(each["type"])} for each in schema["fields"]]
+    return json.dumps(schema | {"fields": [frame, *fields]})
+
+
+def _widened(kind: Any) -> Any:
+    """Return the type that reads what `kind` writes, whatever was written; a default is of no use here."""
+    if isinstance(kind, dict) and kind["type"] == "array":
+        return kind | {"items": _widened(kind["items"])}
+    name = kind["type"] if isinstance(kind, dict) else kind
+    return _WIDE.get(name, kind) if isinstance(name, str) else kind
+
+
+def _narrowed(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return `frame` in the types of `COLUMNS`.
+
+    Raises:
+        InvalidOperationError: a number has more than 32 bits.
+        _Misread: a boolean is neither of the two.
+    """
+    casts = []
+    for name, kind in COLUMNS.items():
+        column, found = pl.col(name), frame.schema[name]
+        if kind == pl.Boolean:
+            if not frame[name].is_in(_BOOLEANS).all():
+                raise _Misread
+            casts.append(column == _BOOLEANS[1])
+        elif found in (pl.Int64, pl.List(pl.Int64)) and kind != found:
+            casts.append((column.cast(pl.Int32) if kind == pl.Date else column).cast(kind))
+    return frame.with_columns(casts)
 
 
 def _decode_one_by_one(

@@ -30,6 +30,7 @@ MEBIBYTE = 2**20
 SOUND = [event for (name, version), event in GOLDEN.items() if registry.published().newest(name).version == version]
 READING = encode(GOLDEN["ReadingsRecorded", 1])
 VALUES = bytes.fromhex("290000000000000000000080ffffff7f")
+DAY = bytes.fromhex("d0c402")
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +105,26 @@ def test_an_int_of_more_than_32_bits_is_undecodable_and_the_others_of_its_run_ar
         decode(bad)
     frame, refused = bulk.decode([READING, bad, READING[:-1], READING])  # the cut one has them read one by one
     assert (frame["row"].to_list(), sorted(refused)) == ([0, 3], [1, 2])
+
+
+@pytest.mark.parametrize("number", [2**31, -(2**31) - 1, 2**32 + 5, 2**62])
+@pytest.mark.parametrize("place", ["first_slice", "quality", "day"])
+def test_an_int_of_more_than_32_bits_is_refused_whoever_stands_beside_it_in_the_run(place: str, number: int) -> None:
+    before = {"first_slice": b"\x08\x20" + VALUES, "quality": b"\x04\x00\x02\x04\x02\x00\x00", "day": DAY + b"\x08"}
+    assert READING.count(before[place]) == 1
+    first = {"first_slice": b"\x08", "quality": b"\x04", "day": DAY}[place]
+    bad = READING.replace(before[place], avro_long(number) + before[place].removeprefix(first))
+    for run in ([bad], [READING, bad], [READING] * 40 + [bad]):
+        frame, refused = bulk.decode(run)
+        assert (len(frame), sorted(refused)) == (len(run) - 1, [len(run) - 1])
+
+
+@pytest.mark.parametrize("run", [[1], [0, 1], [0] * 40 + [1]])
+def test_a_boolean_of_another_byte_is_read_alike_whoever_stands_beside_it_in_the_run(run: list[int]) -> None:
+    values = [READING[:-1] + b"\x02" if each else READING for each in run]  # withdraws comes last
+    frame, refused = bulk.decode(values)
+    assert refused == {}
+    assert frame.sort("row")["withdraws"].to_list() == [bool(each) for each in run]
 
 
 def test_in_a_run_of_readings_only_what_is_damaged_is_refused() -> None:
