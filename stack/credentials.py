@@ -25,7 +25,13 @@ SERVICE_SCOPES: dict[str, tuple[str, ...]] = {
     "register": ("metering/indexes.read",),
     "mandate": ("register/net-users.read", "register/messages.write"),
     "metering": (),
-    "export": ("metering/blocks.read", "mandate/sessions.write", "register/names.read", "register/net-users.read"),
+    "export": (
+        "metering/blocks.read",
+        "metering/indexes.read",
+        "mandate/sessions.write",
+        "register/names.read",
+        "register/net-users.read",
+    ),
     "portal": (
         "export/readings.read",
         "mandate/contracts.write",

@@ -16,7 +16,7 @@ SERVICES: Final = ("register", "mandate", "metering", "export", "portal")
 
 _DIALECT: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
 
-_MODULES: Final = ("tables", "store", "installation")
+_MODULES: Final = ("tables", "store", "installation", "index_tables")
 
 
 def tables_page() -> str:

@@ -14,7 +14,13 @@ from eventlog.tables import metadata
 from eventlog.versions import REBUILD, schema_of
 from stack.problem import Problem
 
-OWNERS: Final = {"block": "metering", "installation": "metering", "occupancy": "export", "permission": "export"}
+OWNERS: Final = {
+    "block": "metering",
+    "index": "metering",
+    "installation": "metering",
+    "occupancy": "export",
+    "permission": "export",
+}
 """The projections that can be made again, and whose they are."""
 POLICIES: Final = ("mandate-policy",)
 """What decides: its decisions are events already, and making them again would decide twice."""

@@ -18,7 +18,7 @@ from eventlog.database import create_engine, create_tables
 from eventlog.kafka import KafkaAccess
 from eventlog.topics import create_topics
 from market.ean import Ean, check_digit
-from services.metering import store, tables
+from services.metering import index_tables, store, tables
 from services.metering.app import build_api
 from services.metering.projecting import Projecting
 from services.metering.settings import MeteringSettings
@@ -67,7 +67,7 @@ async def open_room(database_url: str, kafka_bootstrap: str, **changes: Any) -> 
         database_url=SecretStr(database_url), kafka_bootstrap=kafka_bootstrap, port=0, **changes
     )
     engine = create_engine(database_url, application_name="test")
-    create_tables(engine, tables.metadata)
+    create_tables(engine, tables.metadata, index_tables.metadata)
     app = build_api(settings, engine, authenticator("metering"))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (

@@ -5,3 +5,5 @@
 -- on the coordinator, in the transaction that writes the rows. See docs/adr/0019.
 select create_distributed_table('block', 'ean', shard_count => 32);
 select create_distributed_table('block_input', 'ean', colocate_with => 'block');
+select create_distributed_table('index_reading', 'ean', colocate_with => 'block');
+select create_distributed_table('consumption_period', 'ean', colocate_with => 'block');

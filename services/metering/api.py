@@ -1,4 +1,4 @@
-"""HTTP of metering: readings in; receipts; and, for export alone, blocks and points out."""
+"""HTTP of metering: readings and indexes in; receipts; and, for those who may read, what is kept of them out."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from services.metering.publisher import Publisher
 from services.metering.topic_ends import TopicEnds
 
 
-def create_api(routers: Sequence[APIRouter], *, publisher: Publisher, ends: TopicEnds) -> FastAPI:
-    """Return the API of metering; with it end the connections to Kafka."""
+def create_api(routers: Sequence[APIRouter], *, kafka: Sequence[Publisher | TopicEnds]) -> FastAPI:
+    """Return the API of metering; with it end the connections to `kafka`."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        await publisher.stop()
-        await ends.stop()
+        for each in kafka:
+            await each.stop()
 
     # No /docs, no /redoc: these pages load their script from another host.
     app = FastAPI(

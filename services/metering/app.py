@@ -22,12 +22,14 @@ from eventlog.settings import read_settings
 from eventlog.topics import load_topics, partition_of
 from eventlog.trust import Authenticator
 from market.ean import Ean
-from services.metering import installation, store
+from services.metering import index_projection, index_tables, installation, store
 from services.metering.api import create_api
 from services.metering.blocks_api import blocks_router
 from services.metering.body import Memory
 from services.metering.completeness_api import completeness_router
 from services.metering.forms import Limits
+from services.metering.index_ingest import IndexIngest
+from services.metering.indexes_api import indexes_router
 from services.metering.ingest import Ingest
 from services.metering.migration import create_store
 from services.metering.projecting import Projecting
@@ -63,7 +65,7 @@ def run_service(roles: Collection[str]) -> NoReturn:
 def build(settings: MeteringSettings, roles: Collection[str], engine: Engine) -> tuple[FastAPI, list[Task]]:
     """Return the web application of `roles` and the tasks that run beside it; makes missing tables."""
     create_store(engine)
-    create_tables(engine, installation.metadata)
+    create_tables(engine, installation.metadata, index_tables.metadata)
     app = FastAPI(openapi_url=None)
     if "api" in roles:
         app = build_api(settings, engine, Authenticator(settings.trusted_issuers, settings.service))
@@ -106,35 +108,52 @@ def build_api(settings: MeteringSettings, engine: Engine, authenticator: Authent
         partition = partition_of(point.encode(), partition_count)
         await receipts.catch_up([partition], timeout_seconds=settings.settle_seconds)
 
+    memory, clock = Memory(settings.max_memory_bytes), lambda: datetime.now(UTC)
     ingest = Ingest(
         publisher=publisher,
         receipts=receipts,
         read_current=partial(store.current_blocks, engine),
-        limits=Limits(
-            max_unpacked_bytes=settings.max_unpacked_bytes,
-            max_record_count=settings.max_record_count,
-            max_line_count=settings.max_line_count,
-            max_line_bytes=settings.max_line_bytes,
-        ),
-        bounds=Bounds(
-            oldest_day=settings.oldest_day,
-            days_ahead=settings.days_ahead,
-            source_ahead=timedelta(seconds=settings.source_ahead_seconds),
-        ),
+        limits=_limits(settings),
+        bounds=_bounds(settings),
         catch_up_seconds=settings.catch_up_seconds,
     )
-    readings = readings_router(
-        ingest,
+    bodies = _body_limits(settings)
+    readings = readings_router(ingest, authenticator, memory=memory, limits=bodies, clock=clock, new_id=uuid4)
+    to_indexes = Publisher(kafka=kafka, topic=index_projection.TOPIC, deadline_seconds=settings.publish_seconds)
+    indexes = indexes_router(
+        IndexIngest(publisher=to_indexes, limits=_limits(settings), bounds=_bounds(settings)),
+        engine,
         authenticator,
-        memory=Memory(settings.max_memory_bytes),
-        limits=BodyLimits(
-            max_bytes=settings.max_body_bytes,
-            max_unpacked_bytes=settings.max_unpacked_bytes,
-            arrive_seconds=settings.arrive_seconds,
-        ),
-        clock=lambda: datetime.now(UTC),
+        memory=memory,
+        limits=bodies,
+        clock=clock,
         new_id=uuid4,
     )
     blocks = blocks_router(engine, authenticator, max_days=settings.max_block_days, catch_up=catch_up)
-    counts = completeness_router(engine, authenticator, clock=lambda: datetime.now(UTC))
-    return create_api([readings, blocks, counts], publisher=publisher, ends=ends)
+    counts = completeness_router(engine, authenticator, clock=clock)
+    return create_api([readings, indexes, blocks, counts], kafka=[publisher, to_indexes, ends])
+
+
+def _limits(settings: MeteringSettings) -> Limits:
+    return Limits(
+        max_unpacked_bytes=settings.max_unpacked_bytes,
+        max_record_count=settings.max_record_count,
+        max_line_count=settings.max_line_count,
+        max_line_bytes=settings.max_line_bytes,
+    )
+
+
+def _body_limits(settings: MeteringSettings) -> BodyLimits:
+    return BodyLimits(
+        max_bytes=settings.max_body_bytes,
+        max_unpacked_bytes=settings.max_unpacked_bytes,
+        arrive_seconds=settings.arrive_seconds,
+    )
+
+
+def _bounds(settings: MeteringSettings) -> Bounds:
+    return Bounds(
+        oldest_day=settings.oldest_day,
+        days_ahead=settings.days_ahead,
+        source_ahead=timedelta(seconds=settings.source_ahead_seconds),
+    )

@@ -12,6 +12,12 @@ READINGS: Final = Counter(
     "published) or refused (a rule is broken; a rise means that a sender has changed something).",
     ["media_type", "outcome"],
 )
+INDEXES: Final = Counter(
+    "ingest_indexes_total",
+    "Indexes and period volumes by outcome: accepted (on the topic) or refused (a rule is broken; a rise means that a "
+    "sender has changed something).",
+    ["outcome"],
+)
 BODY_BYTES: Final = Counter(
     "ingest_body_bytes_total",
     "Bytes of the bodies that were read to their end, as sent, by media type.",

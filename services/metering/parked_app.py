@@ -12,7 +12,8 @@ from eventlog.parked import Letter
 from eventlog.parked_command import Replays
 from eventlog.replay import Replayed, replay_streams
 from eventlog.topics import load_topics
-from services.metering import installation, store
+from services.metering import index_projection, installation, store
+from services.metering.index_projection import IndexProjection, replay_indexes
 from services.metering.parked import replay_readings
 from services.metering.publisher import Publisher
 from services.metering.settings import MeteringSettings
@@ -40,7 +41,11 @@ def replays(settings: MeteringSettings, engine: Engine) -> Iterator[Replays]:
     installed = installation.installation_projection(
         engine, load_topics(settings.topics_profile)[installation.TOPIC].partitions
     )
+    indexes = IndexProjection(
+        engine=engine, partition_count=load_topics(settings.topics_profile)[index_projection.TOPIC].partitions
+    )
     yield {
         store.PROJECTION: lambda found: asyncio.run(replay(found)),
         installation.NAME: lambda found: replay_streams(installed, found),
+        index_projection.NAME: lambda found: replay_indexes(indexes, found),
     }

@@ -1,4 +1,4 @@
-"""The role `project`: keeps the quarter-hour store and what is installed up to date, and says how far each has come."""
+"""The role `project`: keeps blocks, indexes and what is installed up to date, and says how far each has come."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from eventlog.process import Task
 from eventlog.topics import load_topics
 from market.channel import Energy
 from market.local_time import day_of
-from services.metering import installation, partitions, store
+from services.metering import index_projection, installation, partitions, store
+from services.metering.index_projection import IndexProjection
 from services.metering.projector import (
     CONCURRENT_RUNS,
     FETCH_BYTES,
@@ -24,7 +25,7 @@ from services.metering.settings import MeteringSettings
 
 
 class Projecting:
-    """Both projections, each as a task of its own, and a third that makes partitions ahead."""
+    """The projections, each as a task of its own, and one more that makes partitions ahead."""
 
     def __init__(self, settings: MeteringSettings, engine: Engine) -> None:
         self._settings = settings
@@ -37,11 +38,16 @@ class Projecting:
             park_limit=settings.max_parked_in_a_row,
         )
         self._installed = installation.installation_projection(engine, topics[installation.TOPIC].partitions)
-        self._progresses = [Progress(stall_limit_seconds=limit), Progress(stall_limit_seconds=limit)]
+        self._indexes = IndexProjection(
+            engine=engine,
+            partition_count=topics[index_projection.TOPIC].partitions,
+            park_limit=settings.max_parked_in_a_row,
+        )
+        self._progresses = [Progress(stall_limit_seconds=limit) for _ in range(3)]
 
     def tasks(self) -> list[Task]:
         """Return what runs until it is cancelled."""
-        return [self.project_blocks, self.project_installation, self.make_partitions]
+        return [self.project_blocks, self.project_installation, self.project_indexes, self.make_partitions]
 
     async def project_blocks(self) -> None:
         """Keep the store up to date until cancelled."""
@@ -70,6 +76,16 @@ class Projecting:
             progress=self._progresses[1],
         )
 
+    async def project_indexes(self) -> None:
+        """Keep indexes and period volumes up to date until cancelled."""
+        await consume(
+            self._indexes,
+            service=self._settings.service,
+            kafka=self._settings.kafka,
+            replica=self._settings.replica,
+            progress=self._progresses[2],
+        )
+
     async def make_partitions(self) -> None:
         """Keep the partitions of the coming months made, until cancelled."""
         await partitions.keep_ahead(self._engine, lambda: day_of(Energy.ELECTRICITY, datetime.now(UTC)))
@@ -84,8 +100,9 @@ class Projecting:
 
     def statuses(self) -> list[ProjectionStatus]:
         """Return how far each has come."""
-        blocks, installed = self._progresses
+        blocks, installed, indexes = self._progresses
         return [
             projection_status(self._engine, self._blocks, blocks),
             projection_status(self._engine, self._installed, installed),
+            projection_status(self._engine, self._indexes, indexes),
         ]

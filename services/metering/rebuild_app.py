@@ -1,4 +1,4 @@
-"""What of metering can be made again: the quarter-hour store, and what is installed."""
+"""What of metering can be made again: the quarter-hour store, what is installed, and the indexes of meters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from sqlalchemy import Engine
 from eventlog.projection import EventProjection
 from eventlog.topics import load_topics
 from eventlog.versions import OwnTable, Rebuildable, create_own
-from services.metering import installation, store, tables
+from services.metering import index_projection, index_tables, installation, store, tables
+from services.metering.index_projection import IndexProjection
 from services.metering.migration import create_store
 from services.metering.projector import CONCURRENT_RUNS, FETCH_BYTES, MAX_RUN_RECORDS, BlockProjection
 from services.metering.settings import MeteringSettings
@@ -23,7 +24,28 @@ def rebuildables(settings: MeteringSettings) -> Mapping[str, Rebuildable]:
     return {
         store.PROJECTION: block_store(topics[store.TOPIC].partitions, park_limit=settings.max_parked_in_a_row),
         installation.NAME: _installation(topics[installation.TOPIC].partitions),
+        index_projection.NAME: indexes(
+            topics[index_projection.TOPIC].partitions, park_limit=settings.max_parked_in_a_row
+        ),
     }
+
+
+def indexes(partition_count: int, *, park_limit: int = 1_000) -> Rebuildable:
+    """Return the indexes and period volumes as a projection that can be made again."""
+    own = tuple(OwnTable(each) for each in index_tables.metadata.sorted_tables)
+
+    @contextmanager
+    def lend(engine: Engine, _url: str) -> Iterator[IndexProjection]:
+        yield IndexProjection(engine=engine, partition_count=partition_count, park_limit=park_limit)
+
+    return Rebuildable(
+        name=index_projection.NAME,
+        topic=index_projection.TOPIC,
+        partition_count=partition_count,
+        tables=own,
+        create=partial(create_own, tables=own),
+        open=lend,
+    )
 
 
 def _installation(partition_count: int) -> Rebuildable:
