@@ -32,12 +32,18 @@ _NAMED: Final = text(
 )
 
 
-def demand(tx: Connection, projection: str, records: Sequence[Record], bad: Mapping[int, Reason], limit: int) -> None:
+def demand(
+    tx: Connection, projection: str, records: Sequence[Record], bad: Mapping[int, Reason], limit: int | None
+) -> None:
     """Check a run of consecutive `records` of one partition, of which those at the offsets in `bad` are to be parked.
+
+    Without a `limit` as many may be bad as there are: in a rebuild, whose live one went past them.
 
     Raises:
         ProjectionStopped: with one of them more than `limit` in a row are bad.
     """
+    if limit is None:
+        return
 
     def count() -> int:
         names = ("projection", "topic", "partition", "first_offset", "newest")
@@ -47,12 +53,16 @@ def demand(tx: Connection, projection: str, records: Sequence[Record], bad: Mapp
     _demand(projection, records, bad, limit, count)
 
 
-def demand_adbc(cursor: Any, projection: str, records: Sequence[Record], bad: Mapping[int, Reason], limit: int) -> None:
+def demand_adbc(
+    cursor: Any, projection: str, records: Sequence[Record], bad: Mapping[int, Reason], limit: int | None
+) -> None:
     """`demand` through an ADBC cursor, in the transaction that it is in.
 
     Raises:
         ProjectionStopped: as `demand`.
     """
+    if limit is None:
+        return
 
     def count() -> int:
         cursor.execute(_IN_A_ROW, _place(projection, records, limit))

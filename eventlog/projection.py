@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
@@ -36,6 +37,11 @@ class Run:
     first_offset: int
     next_offset: int
     records: Sequence[Record]
+
+    def before(self, place: Coordinates) -> Run | None:
+        """Return the run as far as the record at `place`, which is in it; None where that is the first."""
+        records = [record for record in self.records if record.offset < place.offset]
+        return replace(self, next_offset=place.offset, records=records) if records else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +86,8 @@ class EventProjection:
     A bad event (undecodable, on the wrong partition, or `project` raises `Unusable`) parks the rest of its stream
     behind it; with `halts` (whatever decides about permissions) it stops the projection instead, unless it is foreign
     and named in `passed_over`. Events sent twice are ignored; a gap in a stream stops the projection, and so does the
-    bad event after `park_limit` others in a row. `partition_count` is the topic's, to see records on a wrong one.
+    bad event after `park_limit` others in a row (None: as many as come). `partition_count` is the topic's, to see
+    records on a wrong one.
     """
 
     name: str
@@ -89,7 +96,7 @@ class EventProjection:
     project: Project
     halts: bool = False
     partition_count: int | None = None
-    park_limit: int = 100
+    park_limit: int | None = 100
     passed_over: PassedOver = NOTHING
 
     def claim(self, partition: int, owner: str) -> Claim:
@@ -106,9 +113,8 @@ class EventProjection:
         try:
             return self._apply(claim, run)
         except ProjectionStopped as stopped:
-            before = [record for record in run.records if record.offset < stopped.place.offset]
-            if before:
-                self._apply(claim, replace(run, next_offset=stopped.place.offset, records=before))
+            if before := run.before(stopped.place):
+                self._apply(claim, before)
             raise
 
     def read(self, record: Record) -> Envelope | Reason:
@@ -125,32 +131,26 @@ class EventProjection:
         return envelope
 
     def _apply(self, claim: Claim, run: Run) -> Applied:
-        bad: dict[int, Reason] = {}
-        while True:
-            try:
-                with self.engine.begin() as tx:
-                    checkpoint.advance(tx, claim, run.next_offset)
-                    return apply_records(tx, self, run.records, bad)
-            except _BadEvent as found:  # rows of this event may be half written: roll back, and go again without it
-                bad[found.offset] = found.reason
+        try:
+            return self._attempt(claim, run, careful=False)
+        except Unusable:  # rows of that event may be half written: all is rolled back, and done again with savepoints
+            return self._attempt(claim, run, careful=True)
+
+    def _attempt(self, claim: Claim, run: Run, *, careful: bool) -> Applied:
+        with self.engine.begin() as tx:
+            checkpoint.advance(tx, claim, run.next_offset)
+            return _apply_records(tx, self, run.records, careful=careful)
 
 
-class _BadEvent(Exception):
-    def __init__(self, offset: int, reason: Reason) -> None:
-        super().__init__(str(reason))
-        self.offset, self.reason = offset, reason
-
-
-def apply_records(
-    tx: Connection, projection: EventProjection, records: Sequence[Record], bad: dict[int, Reason] | None = None
-) -> Applied:
-    """Apply `records` in order, in the transaction of their checkpoint. Those in `bad` (offset to reason) are unusable.
+def _apply_records(tx: Connection, projection: EventProjection, records: Sequence[Record], *, careful: bool) -> Applied:
+    """Apply `records` in order, in the transaction of their checkpoint. With `careful` an unusable one leaves nothing.
 
     Raises:
+        Unusable: one is, and `careful` is not set: roll back.
         ProjectionStopped: as `EventProjection.apply`.
     """
     streams = read_streams(tx, projection.name, {_stream_id(each) for each in records} - {""})
-    outcomes = [_apply_one(tx, projection, record, streams, (bad or {}).get(record.offset)) for record in records]
+    outcomes = [_apply_one(tx, projection, record, streams, careful=careful) for record in records]
     write_streams(tx, projection.name, streams.changed)
     parked = {record.offset: each for record, each in zip(records, outcomes, strict=True) if isinstance(each, Reason)}
     if not projection.halts:
@@ -163,10 +163,10 @@ def apply_records(
 
 
 def _apply_one(
-    tx: Connection, projection: EventProjection, record: Record, streams: Streams, reason: Reason | None
+    tx: Connection, projection: EventProjection, record: Record, streams: Streams, *, careful: bool
 ) -> str | Reason:
     """Return what became of it: applied, redelivered, or the reason why it was parked."""
-    envelope = reason or projection.read(record)
+    envelope = projection.read(record)
     stream_id = _stream_id(record)
     if isinstance(envelope, Envelope):
         if envelope.stream_version <= streams.seen.get(stream_id, 0):
@@ -178,10 +178,13 @@ def _apply_one(
         return envelope
     _demand_next(projection, envelope, streams.seen.get(stream_id, 0))
     try:
-        with applying(projection.name, envelope):
+        with applying(projection.name, envelope), tx.begin_nested() if careful else nullcontext():
             projection.project(tx, envelope)
     except Unusable as error:
-        raise _BadEvent(record.offset, error.reason) from error
+        if not careful:
+            raise
+        _put_aside(tx, projection, record, streams, error.reason)
+        return error.reason
     streams.move(stream_id, envelope.stream_version)
     return _APPLIED
 
@@ -196,7 +199,8 @@ def _put_aside(tx: Connection, projection: EventProjection, record: Record, stre
     if projection.halts:
         dead_letter.give_up(tx, projection.name, _place(record), "passed over, as the settings say")
     elif dead_letter.is_given_up(tx, projection.name, _place(record)):  # in an earlier life of the projection
-        streams.move(stream_id, max(version or 0, streams.seen.get(stream_id, 0)))
+        if version == streams.seen.get(stream_id, 0) + 1:  # as `parked.discard` does
+            streams.move(stream_id, version)
     else:
         streams.parked.add(stream_id)
 

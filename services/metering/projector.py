@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from eventlog import checkpoint, dead_letter, metrics, park_limit
 from eventlog.checkpoint import Claim
 from eventlog.envelope import Record
+from eventlog.halt import ProjectionStopped
 from eventlog.projection import Applied, Run
 from eventlog.reason import Reason
 from services.metering import block_writer, stage
@@ -43,14 +44,14 @@ class BlockProjection:
 
     `engine` serves the claims, `database_url` the runs, by ADBC: as many connections as runs are applied at a time.
     With `publishes` each run leaves its events in the outbox; a rebuild has it false. `name` and `topic` are those of
-    the checkpoint. The record after `park_limit` bad ones in a row halts its partition.
+    the checkpoint. The record after `park_limit` bad ones in a row halts its partition (None: as many as come).
     """
 
     engine: Engine
     database_url: str
     partition_count: int
     publishes: bool = True
-    park_limit: int = 1_000
+    park_limit: int | None = 1_000
     name: str = PROJECTION
     topic: str = TOPIC
     _partitions: Partitions = field(init=False, repr=False)
@@ -67,6 +68,19 @@ class BlockProjection:
         )
 
     def apply(self, claim: Claim, run: Run) -> Applied:
+        """As `Projection.apply`. Where it has to stop, everything before the record it stops at is applied.
+
+        Raises:
+            ProjectionStopped: too many bad records in a row.
+        """
+        try:
+            return self._apply(claim, run)
+        except ProjectionStopped as stopped:
+            if before := run.before(stopped.place):
+                self._apply(claim, before)
+            raise
+
+    def _apply(self, claim: Claim, run: Run) -> Applied:
         readings = read_run(run, partition_count=self.partition_count)
         prepared = [block_writer.prepare(group) for group in readings.groups]
         self.make_room(readings)

@@ -332,6 +332,38 @@ def test_bad_events_in_a_row_are_parked_up_to_the_limit_and_no_further(points: E
         apply(strict, bad[limit])
 
 
+def test_a_run_of_unusable_events_is_gone_through_twice_at_most(points: EventProjection, engine: Engine) -> None:
+    """Were it done again for each of them, so many would take longer than a member is given."""
+    seen: list[int] = []
+
+    def refuse(tx: Connection, envelope: Envelope) -> None:
+        seen.append(envelope.offset)
+        tx.execute(insert(seen_day).values(ean=envelope.event.ean, day=FORBIDDEN))  # type: ignore[attr-defined]
+        raise Unusable("of no use")
+
+    eans = [Ean(f"5414488{number:010d}{_check_digit(number)}") for number in range(300)]
+    run = [delivered(offset, 1, day=1, ean=ean) for offset, ean in enumerate(eans)]
+    applied = apply(replace(points, project=refuse, park_limit=300), *run)
+    assert applied == Applied(applied_count=0, parked={Rule.UNUSABLE: 300})
+    assert len(seen) == 1 + 300
+    assert days(engine) == []
+
+
+def _check_digit(number: int) -> int:
+    digits = [int(each) for each in f"5414488{number:010d}"]
+    return -sum(digit * (3, 1)[place % 2] for place, digit in enumerate(digits)) % 10
+
+
+def test_what_was_given_up_out_of_its_turn_moves_no_stream(points: EventProjection, engine: Engine) -> None:
+    foreign = replace(delivered(1, 9, day=1), value=b"?")
+    apply(points, delivered(0, 1, day=1), foreign)
+    with engine.begin() as tx:
+        discard(tx, find_letters(tx, Wanted(projection="points"))[0], "not ours")
+        tx.execute(text("update checkpoint set next_offset = 1"))  # and it is read once more
+    apply(points, foreign, delivered(2, 2, day=3))
+    assert days(engine) == [(HOUSE, date(2026, 1, 1)), (HOUSE, date(2026, 1, 3))]
+
+
 STORY = [
     delivered(place, version, day=version + (0 if ean == HOUSE else 10), ean=ean)
     for place, (ean, version) in enumerate((e, v) for v in (1, 2, 3, 4) for e in (HOUSE, OTHER))

@@ -166,6 +166,18 @@ def test_the_store_parks_up_to_its_limit_in_a_row_and_halts_at_the_next_whatever
         quarters.apply(bad(6))
 
 
+def test_where_it_halts_in_a_long_run_everything_before_is_applied_and_can_be_looked_at(quarters: Store) -> None:
+    quarters.projection.park_limit = 2
+    with pytest.raises(ProjectionStopped) as stopped:
+        quarters.apply(*records(reading(1)), *map(bad, (1, 2, 3, 4)))
+    assert stopped.value.place.offset == 3
+    assert [each.offset for each in parked(quarters.engine)] == [1, 2]
+    assert store.receipt_state(quarters.engine, bad(2).partition, 0) is ReceiptState.STORED
+    with quarters.engine.begin() as tx:  # as the runbook says
+        discard(tx, parked(quarters.engine)[-1], "seen, the sender knows")
+    quarters.apply(*map(bad, (3, 4)))
+
+
 def test_a_good_record_and_one_that_a_person_gave_up_end_the_row(quarters: Store) -> None:
     quarters.projection.park_limit = 2
     quarters.apply(*map(bad, (0, 1)), *records(reading(1), first_offset=2), *map(bad, (3, 4)))
