@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from services.metering.byte_column import from_matrix, from_rows
+from services.metering.byte_column import ByteColumn, from_matrix, from_rows, gathered, offsets_of
 from services.metering.runs import decode_codes
 from services.metering.stored_slices import decode_instants
 from services.metering.stored_values import MISSING, decode_values
@@ -29,8 +29,6 @@ _FIELDS: Final[list[pa.Field[Any]]] = [
     pa.field("recorded_at", pa.binary()),
 ]
 SCHEMA: Final = pa.schema(_FIELDS)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class StoredBlock(NamedTuple):
@@ -61,14 +59,15 @@ class OpenBlocks:
 
 def open_blocks(blocks: Sequence[StoredBlock], slice_count: int) -> OpenBlocks:
     """Return the slices of `blocks`, all of them with `slice_count`."""
-    values = decode_values(from_rows([each.slice_values for each in blocks]), slice_count)
+    columns = _transposed(blocks)
+    values = decode_values(from_rows(columns.slice_values), slice_count)
     is_present = values != MISSING
-    changed = np.array([(each.recorded_at - _EPOCH) // _MICROSECOND for each in blocks], dtype=np.int64)
-    instants = decode_instants(from_rows([each.slice_recorded_at for each in blocks]), changed, is_present)
+    changed = _microseconds(columns.recorded_at)
+    instants = decode_instants(from_rows(columns.slice_recorded_at), changed, is_present)
     return OpenBlocks(
         values=values,
-        quality=decode_codes(from_rows([each.slice_quality for each in blocks]), slice_count),
-        gas_factor=decode_codes(from_rows([each.slice_gas_factor for each in blocks]), slice_count),
+        quality=decode_codes(from_rows(columns.slice_quality), slice_count),
+        gas_factor=decode_codes(from_rows(columns.slice_gas_factor), slice_count),
         recorded_at=np.where(is_present, instants, 0),
     )
 
@@ -80,34 +79,61 @@ def blocks_table(blocks: Sequence[StoredBlock]) -> pa.Table:
     `recorded_at` int64 µs since 1970 (UTC), 0 where missing: all little-endian, one per slice. `gas_factor` is empty
     where no slice has one.
     """
-    slices: list[tuple[bytes, bytes, bytes, bytes]] = [(b"", b"", b"", b"")] * len(blocks)
-    for slice_count in {each.slice_count for each in blocks}:
-        places = [place for place, each in enumerate(blocks) if each.slice_count == slice_count]
-        opened = open_blocks([blocks[place] for place in places], slice_count)
-        columns = [
-            from_matrix(opened.values.astype("<i4", copy=False)).to_list(),
-            from_matrix(opened.quality).to_list(),
-            from_matrix(opened.gas_factor).to_list(),
-            from_matrix(opened.recorded_at.astype("<i8", copy=False)).to_list(),
-        ]
-        for place, row in zip(places, zip(*columns, strict=True), strict=True):
-            slices[place] = row
-    return _table(blocks, slices)
-
-
-def _table(blocks: Sequence[StoredBlock], slices: Sequence[tuple[bytes, bytes, bytes, bytes]]) -> pa.Table:
-    columns: list[Any] = [
-        [f"{each.ean:018d}" for each in blocks],
-        [each.day for each in blocks],
-        [each.channel for each in blocks],
-        [each.meter_id for each in blocks],
-        [each.meter_kind for each in blocks],
-        [each.slice_count for each in blocks],
-        [row[0] for row in slices],
-        [row[1] for row in slices],
-        [row[2] if each.slice_gas_factor else b"" for each, row in zip(blocks, slices, strict=True)],
-        [row[3] for row in slices],
+    if not blocks:
+        return SCHEMA.empty_table()
+    columns = _transposed(blocks)
+    eans = {ean: f"{ean:018d}" for ean in set(columns.ean)}
+    arrays = [
+        pa.array([eans[ean] for ean in columns.ean], pa.utf8()),
+        *(pa.array(getattr(columns, field.name), field.type) for field in _FIELDS[1:6]),
+        *(column.to_arrow() for column in _spelled_out(blocks, columns.slice_count)),
     ]
-    return pa.table(
-        [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)], schema=SCHEMA
-    )
+    return pa.table(arrays, schema=SCHEMA)
+
+
+def _spelled_out(blocks: Sequence[StoredBlock], slice_counts: Sequence[int]) -> list[ByteColumn]:
+    """Return the last four columns of `SCHEMA`."""
+    counts = sorted(set(slice_counts))
+    if len(counts) == 1:
+        return _alike(blocks, counts[0])
+    groups = [[place for place, own in enumerate(slice_counts) if own == count] for count in counts]
+    parts = [_alike([blocks[place] for place in places], count) for places, count in zip(groups, counts, strict=True)]
+    order = np.argsort(np.concatenate(groups))
+    return [gathered(columns, order) for columns in zip(*parts, strict=True)]
+
+
+def _alike(blocks: Sequence[StoredBlock], slice_count: int) -> list[ByteColumn]:
+    opened = open_blocks(blocks, slice_count)
+    has_factor = np.array([bool(each.slice_gas_factor) for each in blocks])
+    return [
+        from_matrix(opened.values.astype("<i4", copy=False)),
+        from_matrix(opened.quality),
+        ByteColumn(opened.gas_factor[has_factor].reshape(-1), offsets_of(has_factor * np.int64(slice_count))),
+        from_matrix(opened.recorded_at.astype("<i8", copy=False)),
+    ]
+
+
+class _Columns(NamedTuple):
+    """The columns of some `StoredBlock`."""
+
+    ean: Sequence[int]
+    day: Sequence[date]
+    channel: Sequence[int]
+    meter_id: Sequence[str]
+    meter_kind: Sequence[int]
+    slice_count: Sequence[int]
+    slice_values: Sequence[bytes]
+    slice_quality: Sequence[bytes]
+    slice_gas_factor: Sequence[bytes]
+    slice_recorded_at: Sequence[bytes]
+    recorded_at: Sequence[datetime]
+
+
+def _transposed(blocks: Sequence[StoredBlock]) -> _Columns:
+    return _Columns._make(zip(*blocks, strict=True)) if blocks else _Columns._make([()] * len(_Columns._fields))
+
+
+def _microseconds(instants: Sequence[datetime]) -> NDArray[np.int64]:
+    """Return `instants` in µs since 1970 (UTC)."""
+    numbers: Any = pa.array(instants, pa.timestamp("us", "UTC")).cast(pa.int64())
+    return np.asarray(numbers.to_numpy(), dtype=np.int64)

@@ -13,7 +13,7 @@ import pyarrow as pa
 from fastapi import APIRouter, Depends, Query
 from pydantic import AwareDatetime
 from sqlalchemy import Engine
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from eventlog.problems import Problem
 from eventlog.trust import Authenticator, require
@@ -51,7 +51,7 @@ def blocks_router(
         as_of: Annotated[
             AwareDatetime | None, Query(description="The blocks as the store knew them at this instant")
         ] = None,
-    ) -> StreamingResponse:
+    ) -> Response:
         """The blocks of one point, by channel, day and meter, a row each: the current ones, or those of an instant.
 
         With `changed_after` or `as_of`, everything appended until now is looked at, or the answer is 503.
@@ -72,8 +72,7 @@ def blocks_router(
             read = partial(history.read_blocks_as_of, engine, point, first_day, last_day, as_of)
         else:
             read = partial(store.read_blocks, engine, point, first_day, last_day, changed_after=changed_after)
-        table = await asyncio.to_thread(read)
-        return StreamingResponse(_stream(table), media_type=ARROW_STREAM)
+        return await asyncio.to_thread(lambda: _answer(read()))
 
     @router.get(
         "/changes",
@@ -119,6 +118,13 @@ async def _wait(catch_up: Callable[[Ean], Awaitable[None]], point: Ean) -> None:
         await catch_up(point)
     except answers.EXPECTED as error:
         raise answers.problem_of(error) from error
+
+
+def _answer(table: Any) -> Response:
+    """Return `table` as a whole where it is short: each piece of a stream costs a change of threads."""
+    if len(table) <= _ROWS_AT_ONCE:
+        return Response(b"".join(_stream(table)), media_type=ARROW_STREAM)
+    return StreamingResponse(_stream(table), media_type=ARROW_STREAM)
 
 
 def _stream(table: Any) -> Iterator[bytes]:

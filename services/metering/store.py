@@ -17,6 +17,7 @@ from eventlog.tables import checkpoint, dead_letter
 from market.channel import BY_CODE, Energy, MeterKind
 from market.ean import Ean
 from services.metering.arrow_blocks import StoredBlock, blocks_table
+from services.metering.block_query import read_rows
 from services.metering.tables import block
 
 PROJECTION: Final = "block"
@@ -55,13 +56,7 @@ def read_blocks(
     With `changed_after` (UTC) only those of days on which a block of the point changed after it. The columns are those
     of `services.metering.arrow_blocks.SCHEMA`. A monthly block has the first day of its month.
     """
-    place = block.c
-    is_asked = (place.ean == int(ean)) & place.day.between(first_day, last_day)
-    query = select(*_STORED).where(is_asked).order_by(place.channel, place.day, place.meter_id)
-    if changed_after is not None:
-        query = query.where(place.day.in_(select(place.day).where(is_asked, place.recorded_at > changed_after)))
-    with engine.connect() as connection:
-        return blocks_table([StoredBlock._make(row) for row in connection.execute(query)])
+    return blocks_table(read_rows(engine, ean, first_day, last_day, changed_after))
 
 
 def current_blocks(engine: Engine, keys: Collection[BlockKey]) -> pa.Table:

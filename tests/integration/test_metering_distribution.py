@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, text
 
-from services.metering import stage, store
+from services.metering import block_query, stage, store
 from services.metering.partitions import make_partitions
 from services.metering.stage import Span
 from services.metering.tables import metadata
 from tests.examples import HOUSE, MARCH_DAY, ORDINARY_DAY
 from tests.quarter_store import Store, open_store, records
-from tests.readings import reading
+from tests.readings import SENT_AT, reading
 
 pytestmark = pytest.mark.integration
 
@@ -83,8 +83,9 @@ def test_readers_find_blocks_by_their_ean(quarters: Store, planner: Connection) 
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
         asked.append((statement, parameters))
 
+    days = {"ean": int(HOUSE), "first_day": ORDINARY_DAY, "last_day": ORDINARY_DAY, "changed_after": SENT_AT}
+    asked += [(statement, days) for statement in (block_query.OF_DAYS, block_query.OF_CHANGED_DAYS)]
     event.listen(quarters.engine, "before_cursor_execute", note)
-    store.read_blocks(quarters.engine, HOUSE, ORDINARY_DAY, ORDINARY_DAY, changed_after=None)
     store.current_blocks(quarters.engine, [(HOUSE, 0, ORDINARY_DAY, "")])
     event.remove(quarters.engine, "before_cursor_execute", note)
     for statement, parameters in asked:

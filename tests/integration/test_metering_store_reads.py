@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
+import psycopg
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
-from eventlog.database import create_engine, create_tables
+from eventlog.database import create_engine, create_tables, is_outage
 from market.channel import Energy, MeterKind
 from services.metering import store, tables
 from services.metering.arrow_blocks import SCHEMA
@@ -24,6 +28,8 @@ pytestmark = pytest.mark.integration
 INJECTION = "INJECTION_ACTIVE_QUARTER_HOURLY"
 NEXT_DAY = ORDINARY_DAY + timedelta(days=1)
 MISSING = -(2**31)
+WAITS = "application_name = 'test' and wait_event_type = 'Lock'"
+END_WHO_WAITS = f"select pg_terminate_backend(pid) from pg_stat_activity where {WAITS}"
 
 
 @pytest.fixture
@@ -96,3 +102,29 @@ def test_points_have_the_bounds_of_their_days_and_the_kind_of_their_newest(engin
         Point(HOUSE, Energy.ELECTRICITY, MeterKind.AMR, ORDINARY_DAY - timedelta(days=40), NEXT_DAY),
         Point(GAS_HOUSE, Energy.GAS, MeterKind.DIGITAL, ORDINARY_DAY, ORDINARY_DAY),
     ]
+
+
+def test_a_read_that_the_server_ends_is_an_outage_and_the_next_one_answers(engine: Engine, database_url: str) -> None:
+    """Nothing of SQLAlchemy stands between a read of blocks and its connection: the pool must not keep a dead one."""
+    with psycopg.connect(database_url) as other, ThreadPoolExecutor(1) as pool:
+        other.execute("lock table block in access exclusive mode")
+        reading_ = pool.submit(store.read_blocks, engine, HOUSE, ORDINARY_DAY, NEXT_DAY)
+        deadline = time.monotonic() + 10
+        ended = 0
+        while not ended and time.monotonic() < deadline:
+            ended = other.execute(END_WHO_WAITS).rowcount
+        with pytest.raises(SQLAlchemyError) as error:
+            reading_.result(timeout=10)
+    assert is_outage(error.value)
+    assert store.read_blocks(engine, HOUSE, ORDINARY_DAY, NEXT_DAY).num_rows == 3
+
+
+def test_reads_of_blocks_leave_no_transaction_open_and_hinder_none(engine: Engine, database_url: str) -> None:
+    for _ in range(8):
+        store.read_blocks(engine, HOUSE, ORDINARY_DAY, NEXT_DAY)
+    with psycopg.connect(database_url) as other:
+        other.execute("lock table block in access exclusive mode nowait")
+    with engine.connect() as connection:
+        connection.execute(text("create temporary table made_and_rolled_back (number integer)"))
+        connection.rollback()
+        assert connection.scalar(text("select to_regclass('made_and_rolled_back')")) is None
