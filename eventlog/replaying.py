@@ -15,6 +15,7 @@ from eventlog.database import create_engine, create_tables, in_schema
 from eventlog.kafka import KafkaAccess
 from eventlog.rebuild import Rebuild, RebuildStopped
 from eventlog.rebuilding import Pair, Show, compare, follow, put_in_place
+from eventlog.switch import take_given_up
 from eventlog.versions import REBUILD, NoRoom, Rebuildable, clear, demand_room, holds_tables, schema_of
 from eventlog.wish import Outcome, Wish
 
@@ -88,6 +89,8 @@ def _prepare(wish: Wish, pair: Pair) -> None:
     if wish.version == REBUILD:
         clear(pair.beside, pair.schema)
     pair.what.create(pair.beside)
+    with pair.live.begin() as tx:
+        take_given_up(tx, pair.what, live=pair.live_schema, beside=pair.schema)
 
 
 def _demand_version(wish: Wish, pair: Pair) -> None:

@@ -107,11 +107,18 @@ def _exchange_streams(tx: Connection, what: Rebuildable, *, live: str, beside: s
     tx.execute(text(f"alter table {there} set schema {_quoted(tx, aside)}"))
 
 
-def _copy(tx: Connection, what: Rebuildable, table: Table, *, source: str, target: str) -> None:
+def take_given_up(tx: Connection, what: Rebuildable, *, live: str, beside: str) -> None:
+    """Let the version know which records a person gave up: their streams go on behind them there as they do live."""
+    _copy(
+        tx, what, dead_letter, source=live, target=beside, which="and discarded_at is not null on conflict do nothing"
+    )
+
+
+def _copy(tx: Connection, what: Rebuildable, table: Table, *, source: str, target: str, which: str = "") -> None:
     names = ", ".join(column.name for column in table.columns)
     statement = (
         f"insert into {_table(tx, target, table)} ({names}) "  # noqa: S608 (names of our own tables)
-        f"select {names} from {_table(tx, source, table)} where projection = :name"
+        f"select {names} from {_table(tx, source, table)} where projection = :name {which}"
     )
     tx.execute(text(statement), {"name": what.name})
 
@@ -135,11 +142,13 @@ def _keep_marks(tx: Connection, what: Rebuildable, *, live: str, aside: str) -> 
 
 
 def _move_tables(tx: Connection, what: Rebuildable, *, live: str, beside: str, aside: str) -> None:
-    old, new = _relations(tx, what, live), _relations(tx, what, beside)
     before = tx.scalar(text("select current_setting('statement_timeout')"))
     tx.execute(_PATIENCE, {"limit": f"{LOCK_MILLISECONDS}ms"})
-    tx.execute(text(f"lock table {_listed(tx, live, _roots(what, old))} in access exclusive mode"))
+    roots = _roots(what, _relations(tx, what, live))
+    tx.execute(text(f"lock table {_listed(tx, live, roots)} in access exclusive mode"))
     tx.execute(_PATIENCE, {"limit": before})
+    # Looked up behind the lock: until then somebody may attach a partition.
+    old, new = _relations(tx, what, live), _relations(tx, what, beside)
     for names, source, target in ((old, live, aside), (new, beside, live)):
         for name in names:
             tx.execute(text(f"alter table {_quoted(tx, source, name)} set schema {_quoted(tx, target)}"))

@@ -16,6 +16,7 @@ from eventlog.checkpoint import Claim
 from eventlog.codec import Undecodable, decode
 from eventlog.envelope import Record
 from eventlog.events import ConsumptionPeriodRecorded, MeterIndexRead
+from eventlog.halt import ProjectionStopped
 from eventlog.parked import Letter, keep_out
 from eventlog.projection import Applied, Run
 from eventlog.reason import Reason, Rule
@@ -44,12 +45,12 @@ class IndexProjection:
     """Messages have no versions, so nothing waits behind a bad one, and any order of arrival gives the same.
 
     A message sent twice is one row, that of the lower offset. `partition_count` is the topic's; behind `park_limit`
-    bad records in a row the next one stops the projection, since then it is not the records.
+    bad records in a row (None: as many as come) the next one stops the projection, since then it is not the records.
     """
 
     engine: Engine
     partition_count: int
-    park_limit: int = 1_000
+    park_limit: int | None = 1_000
     name: str = NAME
     topic: str = TOPIC
 
@@ -59,11 +60,19 @@ class IndexProjection:
         )
 
     def apply(self, claim: Claim, run: Run) -> Applied:
-        """As `Projection.apply`.
+        """As `Projection.apply`. Where it has to stop, everything before the record it stops at is applied.
 
         Raises:
             ProjectionStopped: too many bad records in a row.
         """
+        try:
+            return self._apply(claim, run)
+        except ProjectionStopped as stopped:
+            if before := run.before(stopped.place):
+                self._apply(claim, before)
+            raise
+
+    def _apply(self, claim: Claim, run: Run) -> Applied:
         read = [self.read(record) for record in run.records]
         bad = {record.offset: each for record, each in zip(run.records, read, strict=True) if isinstance(each, Reason)}
         with self.engine.begin() as tx:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 from sqlalchemy import Engine
@@ -22,21 +23,19 @@ def rebuildables(settings: MeteringSettings) -> Mapping[str, Rebuildable]:
     """Return the projections of metering by name."""
     topics = load_topics(settings.topics_profile)
     return {
-        store.PROJECTION: block_store(topics[store.TOPIC].partitions, park_limit=settings.max_parked_in_a_row),
+        store.PROJECTION: block_store(topics[store.TOPIC].partitions),
         installation.NAME: _installation(topics[installation.TOPIC].partitions),
-        index_projection.NAME: indexes(
-            topics[index_projection.TOPIC].partitions, park_limit=settings.max_parked_in_a_row
-        ),
+        index_projection.NAME: indexes(topics[index_projection.TOPIC].partitions),
     }
 
 
-def indexes(partition_count: int, *, park_limit: int = 1_000) -> Rebuildable:
+def indexes(partition_count: int) -> Rebuildable:
     """Return the indexes and period volumes as a projection that can be made again."""
     own = tuple(OwnTable(each) for each in index_tables.metadata.sorted_tables)
 
     @contextmanager
     def lend(engine: Engine, _url: str) -> Iterator[IndexProjection]:
-        yield IndexProjection(engine=engine, partition_count=partition_count, park_limit=park_limit)
+        yield IndexProjection(engine=engine, partition_count=partition_count, park_limit=None)
 
     return Rebuildable(
         name=index_projection.NAME,
@@ -53,7 +52,7 @@ def _installation(partition_count: int) -> Rebuildable:
 
     @contextmanager
     def lend(engine: Engine, _url: str) -> Iterator[EventProjection]:
-        yield installation.installation_projection(engine, partition_count)
+        yield replace(installation.installation_projection(engine, partition_count), park_limit=None)
 
     return Rebuildable(
         name=installation.NAME,
@@ -65,7 +64,7 @@ def _installation(partition_count: int) -> Rebuildable:
     )
 
 
-def block_store(partition_count: int, *, topic: str = store.TOPIC, park_limit: int = 1_000) -> Rebuildable:
+def block_store(partition_count: int, *, topic: str = store.TOPIC) -> Rebuildable:
     """Return the quarter-hour store as a projection that can be made again; it leaves no events in an outbox."""
 
     @contextmanager
@@ -75,7 +74,7 @@ def block_store(partition_count: int, *, topic: str = store.TOPIC, park_limit: i
             database_url=url,
             partition_count=partition_count,
             publishes=False,
-            park_limit=park_limit,
+            park_limit=None,
             topic=topic,
         )
         try:
