@@ -26,10 +26,10 @@ from parts.dataset import ESTIMATES, SLICES, World
 from parts.issuer import running_issuer
 from parts.loading import fill_store
 from parts.machine import describe
+from parts.metering import START_SECONDS, running_metering
 from parts.servers import Servers, started_servers
 from pyarrow import ipc
 
-from eventlog.kafka import KafkaAccess
 from services.metering.stored_values import MISSING
 from stack import child
 from stack.part import answers
@@ -54,7 +54,6 @@ POINTS = 50
 CLIENTS = 8
 SEED = 1
 PLAIN_SHARE = 20
-START_SECONDS = 120.0
 
 
 @dataclass
@@ -76,22 +75,11 @@ class Measured:
 @contextmanager
 def served(servers: Servers, url: str, folder: Path) -> Iterator[Server]:
     """Run metering's role `api` on the store of `url`."""
-    (port,) = free_ports(1)
-    with running_issuer() as issuer:
-        environment = {
-            "DATABASE_URL": url,
-            **KafkaAccess(servers.bootstrap).environment(),
-            "PORT": str(port),
-            "TRUSTED_ISSUERS": issuer.trusted(),
-            "TZ": "UTC",
-        }
-        program = [sys.executable, "-m", "services.metering", "api"]
-        process = child.start("metering", program, log=folder / "metering.log", environment=environment)
-        try:
-            wait_until_ready(process, lambda: answers(f"http://127.0.0.1:{port}/livez"), timeout_seconds=START_SECONDS)
-            yield Server(port, {"Authorization": f"Bearer {issuer.token()}"})
-        finally:
-            process.stop()
+    with (
+        running_issuer() as issuer,
+        running_metering(servers, "api", url, folder, {"TRUSTED_ISSUERS": issuer.trusted()}) as metering,
+    ):
+        yield Server(metering.port, {"Authorization": f"Bearer {issuer.token()}"})
 
 
 @contextmanager

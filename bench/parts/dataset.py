@@ -44,6 +44,7 @@ class Delivery:
     quality: int
     source_at: datetime
     seed: int
+    channel: str = "OFFTAKE_ACTIVE_QUARTER_HOURLY"
 
 
 ESTIMATES = Delivery(quality=2, source_at=datetime(2026, 12, 1, 4, tzinfo=UTC), seed=1)
@@ -110,7 +111,7 @@ def _payloads(delivery: Delivery, ids: Sequence[bytes], eans: Sequence[bytes], d
         ean=Ean("541448800000000017"),
         meter_id="",
         meter_kind="DIGITAL",
-        channel="OFFTAKE_ACTIVE_QUARTER_HOURLY",
+        channel=delivery.channel,
         day=FIRST_DAY,
         first_slice=0,
         values=b"",

@@ -28,10 +28,15 @@ class Servers:
     bootstrap: str
     admin_url: str
     postgres_pid: int
+    folder: Path
 
     def postgres_cpu_seconds(self) -> float:
         """Return the processor time that PostgreSQL has taken so far, all its processes together."""
         return cpu_seconds(self.postgres_pid)
+
+    def log_bytes(self) -> int:
+        """Return the bytes that Kafka keeps on disk."""
+        return sum(file.stat().st_size for file in (self.folder / "kafka").rglob("*.log"))
 
     @contextmanager
     def schema(self, name: str) -> Iterator[str]:
@@ -66,7 +71,7 @@ def started_servers() -> Iterator[Servers]:
             stack.callback(child.stop, grace_seconds=0)
             wait_until_ready(child, server.is_ready, timeout_seconds=_START_SECONDS)
             pids.append(child.process.pid)
-        yield Servers(kafka.bootstrap, postgres.admin_url, pids[-1])
+        yield Servers(kafka.bootstrap, postgres.admin_url, pids[-1], root)
 
 
 def _say_nothing(_line: str) -> None:
