@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
 
 from market.channel import BY_CODE, Channel, MeterKind, Resolution
 from market.deadline import readings_due_at
 from market.local_time import slice_count
+from market.quality import Quality
 from services.metering.expected import Installed, expected_channels
+
+REMEMBERED: Final = timedelta(days=7)
+"""How long what a point delivers says in which regime it is: `expected_channels`."""
 
 
 class By(StrEnum):
@@ -24,8 +30,11 @@ class By(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockFigures:
-    """What the store knows of one block without opening it. `first_recorded_at` (UTC) is when its first message was
-    appended; `message_count` how many different ones there were."""
+    """What the store knows of one block without its values. `slice_quality` are runs of (code, count), a byte each.
+
+    `first_recorded_at` (UTC) is when its first message was appended; `is_revised` whether a slice of it got a second
+    value or lost one, so that a day that came in parts is none such.
+    """
 
     channel: int
     day: date
@@ -33,7 +42,8 @@ class BlockFigures:
     slice_count: int
     present_count: int
     estimated_count: int
-    message_count: int
+    slice_quality: bytes
+    is_revised: bool
     first_recorded_at: datetime
 
 
@@ -43,7 +53,7 @@ class Row:
 
     `expected` by register and calendar; of these `missing` are overdue and `not_yet_due` may still come in time.
     `present` have a value; of these `estimated` are estimates, and `late` are of blocks whose first message came after
-    they were due. `unexpected` are present where nothing was expected. `revised_blocks` had more than one message.
+    they were due. `unexpected` are present where nothing was expected. `revised_blocks` had a value replaced.
     """
 
     first_on: date
@@ -66,9 +76,11 @@ def rows_of(
     *,
     now: datetime,
     by: By,
+    delivered_before: Mapping[date, Collection[Channel]] = MappingProxyType({}),
 ) -> list[Row]:
     """Return the rows of one point, by period and channel; days are inclusive. None is `installed` where the register
-    does not know the point: then all is unexpected."""
+    does not know the point: then all is unexpected. `delivered_before` says which series came for the days before
+    `first_day`, as far back as `REMEMBERED`."""
     found: defaultdict[date, defaultdict[Channel, list[BlockFigures]]] = defaultdict(lambda: defaultdict(list))
     for block in blocks:
         channel = BY_CODE[block.channel]
@@ -78,7 +90,14 @@ def rows_of(
     for number in range((last_day - first_day).days + 1):
         day = first_day + timedelta(days=number)
         delivered = found[day]
-        expected = expected_channels(installed, day, delivered) if installed else frozenset()
+        lately = {
+            channel
+            for since in range(REMEMBERED.days + 1)
+            for channel in (
+                found.get(day - timedelta(days=since)) or delivered_before.get(day - timedelta(days=since), ())
+            )
+        }
+        expected = expected_channels(installed, day, lately) if installed else frozenset()
         kind = installed.meter_kind if installed else MeterKind.UNKNOWN
         rows += [
             _row(channel, day, delivered.get(channel, []), kind, now, is_expected=channel in expected)
@@ -92,7 +111,7 @@ def _row(
 ) -> Row:
     count = slice_count(channel.energy, channel.resolution, day)
     due_at = readings_due_at(channel.energy, channel.resolution, kind, day)
-    present = min(sum(block.present_count for block in blocks), count)  # at a swap two meters may share a slice
+    present, estimated, late = _counts(blocks, due_at)
     gap = max(count - present, 0) if is_expected else 0
     return Row(
         first_on=day,
@@ -101,11 +120,33 @@ def _row(
         present=present,
         missing=gap if now > due_at else 0,
         not_yet_due=0 if now > due_at else gap,
-        estimated=min(sum(block.estimated_count for block in blocks), count),
-        late=min(sum(block.present_count for block in blocks if block.first_recorded_at > due_at), count),
+        estimated=estimated,
+        late=late,
         unexpected=0 if is_expected else present,
-        revised_blocks=sum(block.message_count > 1 for block in blocks),
+        revised_blocks=sum(block.is_revised for block in blocks),
     )
+
+
+def _counts(blocks: Sequence[BlockFigures], due_at: datetime) -> tuple[int, int, int]:
+    """Return how many slices are present, estimated and late.
+
+    Where the meter was changed, the two share a slice: it is one, as weak and as late as the worse of its parts.
+    """
+    if len(blocks) == 1:
+        (only,) = blocks
+        return only.present_count, only.estimated_count, only.present_count * (only.first_recorded_at > due_at)
+    slices: dict[int, int] = {}
+    late: set[int] = set()
+    for block in blocks:
+        codes = dict(enumerate(_codes(block.slice_quality)))
+        present = {place: code for place, code in codes.items() if code}
+        late |= present.keys() if block.first_recorded_at > due_at else set()
+        slices |= {place: min(code, slices.get(place, code)) for place, code in present.items()}
+    return len(slices), sum(Quality(code).is_estimated for code in slices.values()), len(late)
+
+
+def _codes(runs: bytes) -> list[int]:
+    return [code for code, count in zip(runs[0::2], runs[1::2], strict=True) for _ in range(count)]
 
 
 def _summed(rows: Iterable[Row], by: By) -> list[Row]:

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, select
 
-from market.channel import Channel
+from market.channel import BY_CODE, Channel
 from market.ean import Ean
 from market.local_time import next_month_start
 from services.metering.arrow_blocks import StoredBlock
 from services.metering.as_of import StoredInput
-from services.metering.completeness import BlockFigures, By, Row, rows_of
+from services.metering.completeness import REMEMBERED, BlockFigures, By, Row, rows_of
 from services.metering.installation import read_installed, read_installed_on
 from services.metering.months import Month, Peak, day_figures, months_of, peak_history
 from services.metering.tables import block, block_input
 
 _FIGURES: Final = ("total", "peak_value", "peak_slice", "weakest_quality")
+_FIGURE_COLUMNS: Final = (
+    "ean",
+    "channel",
+    "day",
+    "meter_id",
+    "meter_kind",
+    "slice_count",
+    "present_count",
+    "estimated_count",
+    "slice_quality",
+    "has_inputs",
+    "recorded_at",
+)
 _ONE_DAY: Final = date.resolution
 
 
@@ -47,7 +61,8 @@ def read_completeness(
     with engine.connect() as connection:
         installed = read_installed(connection, [ean]).get(ean)
         blocks = _figures(connection, [ean], first_day, last_day).get(ean, [])
-    rows = rows_of(installed, blocks, first_day, last_day, now=now, by=by)
+        before = _delivered_before(connection, [ean], first_day).get(ean, {})
+    rows = rows_of(installed, blocks, first_day, last_day, now=now, by=by, delivered_before=before)
     return Completeness(is_known=installed is not None, rows=rows)
 
 
@@ -60,11 +75,20 @@ def read_gaps(
     """
     with engine.connect() as connection:
         points = read_installed_on(connection, day, after, limit)
-        blocks = _figures(connection, [point.ean for point in points], day, day)
+        eans = [point.ean for point in points]
+        blocks, before = _figures(connection, eans, day, day), _delivered_before(connection, eans, day)
     gaps = [
         Gap(ean=point.ean, row=row)
         for point in points
-        for row in rows_of(point, blocks.get(point.ean, []), day, day, now=now, by=By.DAY)
+        for row in rows_of(
+            point,
+            blocks.get(point.ean, []),
+            day,
+            day,
+            now=now,
+            by=By.DAY,
+            delivered_before=before.get(point.ean, {}),
+        )
         if row.missing
     ]
     return gaps, points[-1].ean if len(points) == limit else None
@@ -73,37 +97,65 @@ def read_gaps(
 def _figures(
     connection: Connection, eans: Sequence[Ean], first_day: date, last_day: date
 ) -> dict[Ean, list[BlockFigures]]:
-    place, sent = block.c, block_input.c
-    first = (
-        select(func.min(sent.recorded_at))
-        .where(sent.ean == place.ean, sent.day == place.day, sent.channel == place.channel)
-        .where(sent.meter_id == place.meter_id, place.has_inputs)
-        .scalar_subquery()
-    )
-    query = select(
-        place.ean,
-        place.channel,
-        place.day,
-        place.meter_kind,
-        place.slice_count,
-        place.present_count,
-        place.estimated_count,
-        place.input_count,
-        func.coalesce(first, place.recorded_at),
-    ).where(place.ean.in_([int(ean) for ean in eans]), place.day.between(first_day, last_day))
+    place = block.c
+    columns = (place[name] for name in _FIGURE_COLUMNS)
+    query = select(*columns).where(place.ean.in_([int(ean) for ean in eans]), place.day.between(first_day, last_day))
+    rows = connection.execute(query).all()
+    several = [row.ean for row in rows if row.has_inputs]
+    stories = _stories(connection, several, first_day, last_day)
     found: dict[Ean, list[BlockFigures]] = {}
-    for ean, channel, day, kind, count, present, estimated, messages, first_at in connection.execute(query):
+    for row in rows:
+        story = stories.get((row.ean, row.day, row.channel, row.meter_id), _Story())
         figures = BlockFigures(
-            channel=channel,
-            day=day,
-            meter_kind=kind,
-            slice_count=count,
-            present_count=present,
-            estimated_count=estimated,
-            message_count=messages,
-            first_recorded_at=first_at,
+            channel=row.channel,
+            day=row.day,
+            meter_kind=row.meter_kind,
+            slice_count=row.slice_count,
+            present_count=row.present_count,
+            estimated_count=row.estimated_count,
+            slice_quality=row.slice_quality,
+            is_revised=story.has_withdrawal or story.value_count > row.present_count,
+            first_recorded_at=story.first_recorded_at or row.recorded_at,
         )
-        found.setdefault(Ean(f"{ean:018d}"), []).append(figures)
+        found.setdefault(Ean(f"{row.ean:018d}"), []).append(figures)
+    return found
+
+
+@dataclass(slots=True)
+class _Story:
+    """The messages about a block: how many values they hold together, whether one withdraws, when the first came."""
+
+    value_count: int = 0
+    has_withdrawal: bool = False
+    first_recorded_at: datetime | None = None
+
+
+def _stories(
+    connection: Connection, eans: Sequence[int], first_day: date, last_day: date
+) -> dict[tuple[int, date, int, str], _Story]:
+    if not eans:
+        return {}
+    sent = block_input.c
+    columns = (sent.ean, sent.day, sent.channel, sent.meter_id, sent.recorded_at, sent.withdraws, sent.slice_quality)
+    query = select(*columns).where(sent.ean.in_(set(eans)), sent.day.between(first_day, last_day))
+    found: defaultdict[tuple[int, date, int, str], _Story] = defaultdict(_Story)
+    for ean, day, channel, meter_id, at, withdraws, quality in connection.execute(query):
+        story = found[ean, day, channel, meter_id]
+        story.value_count += sum(count for code, count in zip(quality[0::2], quality[1::2], strict=True) if code)
+        story.has_withdrawal |= withdraws
+        story.first_recorded_at = min(at, story.first_recorded_at or at)
+    return found
+
+
+def _delivered_before(connection: Connection, eans: Sequence[Ean], day: date) -> dict[Ean, dict[date, set[Channel]]]:
+    """Return the series that came for the days before `day`, as far back as they are remembered."""
+    place = block.c
+    query = select(place.ean, place.day, place.channel).where(
+        place.ean.in_([int(ean) for ean in eans]), place.day.between(day - REMEMBERED, day - _ONE_DAY)
+    )
+    found: dict[Ean, dict[date, set[Channel]]] = {}
+    for ean, earlier, channel in connection.execute(query):
+        found.setdefault(Ean(f"{ean:018d}"), {}).setdefault(earlier, set()).add(BY_CODE[channel])
     return found
 
 

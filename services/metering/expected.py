@@ -35,8 +35,8 @@ def expected_channels(installed: Installed, day: date, delivered: Collection[Cha
     """Return the series that the point is to deliver on `day`; none where it does not exist, or has a classic meter.
 
     A digital electricity meter delivers quarter-hours, or day values where its regime is the monthly one. The register
-    does not publish regimes yet: a direction of which only day values were `delivered` on that day is taken to be in
-    that regime.
+    does not publish regimes yet: a direction of which day values and no quarter-hours were `delivered` lately (on that
+    day and a few before it) is taken to be in that regime.
     """
     if not installed.is_there(day) or installed.meter_kind is MeterKind.CLASSIC:
         return frozenset()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -17,6 +18,7 @@ from services.metering.body import check_lines
 from services.metering.draft import NothingRead, Sender
 from services.metering.forms import Limits
 from services.metering.index_lines import IndexDraft, read_lines
+from services.metering.index_rows import IndexEvent
 from services.metering.index_rules import check_indexes
 from services.metering.ingest import Outcome
 from services.metering.publisher import Message, Publisher
@@ -52,15 +54,20 @@ class IndexIngest:
             NotAcknowledged: Kafka did not acknowledge everything in time; sending again is safe.
         """
         drafts, refusals = await asyncio.to_thread(self.read, body, sender, now)
-        messages = [_message(draft, now, correlation_id, current_traceparent()) for draft in drafts]
+        messages = await asyncio.to_thread(_messages, drafts, now, correlation_id, current_traceparent())
         positions = await self.publisher.publish(messages) if messages else []
         metrics.INDEXES.labels("accepted").inc(len(positions))
         metrics.INDEXES.labels("refused").inc(len(refusals))
         return Outcome(receipts=positions, unchanged_count=0, refusals=refusals)
 
 
-def _message(draft: IndexDraft, now: datetime, correlation_id: UUID, traceparent: str | None) -> Message:
-    event = draft.event
+def _messages(
+    drafts: Sequence[IndexDraft], now: datetime, correlation_id: UUID, traceparent: str | None
+) -> list[Message]:
+    return [_message(draft.event, now, correlation_id, traceparent) for draft in drafts]
+
+
+def _message(event: IndexEvent, now: datetime, correlation_id: UUID, traceparent: str | None) -> Message:
     return Message(
         key=event.ean.encode("ascii"),
         value=outgoing(encode(event)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -46,7 +47,8 @@ def figures(channel: Channel = QUARTERS, day: date = DAY, **changes: Any) -> Blo
         slice_count=96,
         present_count=96,
         estimated_count=0,
-        message_count=1,
+        slice_quality=bytes([5, 96]),
+        is_revised=False,
         first_recorded_at=IN_TIME,
     )
     return replace(block, **changes)
@@ -119,14 +121,18 @@ def test_what_may_still_come_in_time_is_not_missing() -> None:
 
 
 def test_estimates_late_and_revised_blocks_are_counted() -> None:
-    late = figures(present_count=90, estimated_count=5, message_count=3, first_recorded_at=NOW)
+    late = figures(present_count=90, estimated_count=5, is_revised=True, first_recorded_at=NOW)
     found = row(HOME, late)
     assert (found.present, found.missing, found.estimated, found.late, found.revised_blocks) == (90, 6, 5, 90, 1)
 
 
-def test_two_meters_of_one_day_are_one_day_and_never_more_than_it() -> None:
-    swapped = row(HOME, figures(present_count=40), figures(present_count=57))
-    assert (swapped.expected, swapped.present, swapped.missing) == (96, 96, 0)
+def test_two_meters_of_one_day_are_one_day_and_their_common_slice_counts_once() -> None:
+    """The old meter has quarters 0 to 40, the new one 40 (estimated) to 94: 95 of them, and the last is missing."""
+    old = figures(present_count=41, slice_quality=bytes([5, 41, 0, 55]))
+    new = figures(present_count=55, estimated_count=1, slice_quality=bytes([0, 40, 2, 1, 5, 54, 0, 1]))
+    swapped = row(HOME, old, replace(new, first_recorded_at=NOW))
+    assert (swapped.expected, swapped.present, swapped.missing) == (96, 95, 1)
+    assert (swapped.estimated, swapped.late) == (1, 55)
 
 
 def test_what_nobody_expected_is_counted_apart() -> None:
@@ -144,7 +150,7 @@ def test_months_and_years_are_the_sums_of_their_days() -> None:
     assert (year.first_on, year.expected, year.present) == (date(2026, 1, 1), 31 * 96 + 4 + 2_880, 146)
 
 
-def packed(values: list[int | None], *, quality: int = 5, day: date = DAY, at: datetime = IN_TIME) -> StoredBlock:
+def packed(values: Sequence[int | None], *, quality: int = 5, day: date = DAY, at: datetime = IN_TIME) -> StoredBlock:
     row = np.array([[MISSING if value is None else value for value in values]], dtype=np.int32)
     codes = np.where(row == MISSING, 0, quality).astype(np.uint8)
 
