@@ -18,6 +18,7 @@ from services.metering.tables import metadata
 
 MONTHS_BEHIND: Final = 1
 MONTHS_AHEAD: Final = 2
+_AT_ONCE: Final = 12
 _AGAIN_SECONDS: Final = 3600.0
 _RETRY_SECONDS: Final = 30.0
 
@@ -77,12 +78,16 @@ class Partitions:
     _known: set[np.datetime64] = field(default_factory=set)
 
     def demand(self, days: NDArray[np.int32]) -> None:
-        """Make the partitions of `days` (since 1970-01-01) where they are missing, in a transaction of its own."""
-        months = set(np.unique(days.astype("datetime64[D]").astype("datetime64[M]"))) - self._known
-        if months:
+        """Make the partitions of `days` (since 1970-01-01) where they are missing, in transactions of its own.
+
+        A year's months in each: a run with days of two centuries would be too much for the limits of one.
+        """
+        months = sorted(set(np.unique(days.astype("datetime64[D]").astype("datetime64[M]"))) - self._known)
+        for first in range(0, len(months), _AT_ONCE):
+            some = months[first : first + _AT_ONCE]
             with self.engine.begin() as tx:
-                make_partitions(tx, [month.astype("datetime64[D]").item() for month in months])
-            self._known |= months
+                make_partitions(tx, [month.astype("datetime64[D]").item() for month in some])
+            self._known.update(some)
 
     def forget(self) -> None:
         """Ask again for each month: somebody may have removed some."""

@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
-from sqlalchemy import Row, insert, select, text
+from sqlalchemy import Row, event, insert, select, text
 
 from services.metering.message_ids import unpack_id
 from services.metering.migration import create_store
-from services.metering.partitions import make_ahead, make_partitions
+from services.metering.partitions import Partitions, make_ahead, make_partitions
 from services.metering.tables import block, block_input
 from tests.examples import HOUSE, ORDINARY_DAY
 from tests.quarter_store import Store, open_store, records
@@ -51,6 +52,23 @@ def test_a_run_brings_the_partitions_of_its_days_back_to_1990_and_up_to_2199(qua
     assert [row.day for row in quarters.rows(select(block.c.day).order_by(block.c.day))] == days
     assert partitions(quarters) == ["block_1990_01", "block_2026_10", "block_2026_11", "block_2199_12"]
     assert len(quarters.rows(select(block_input))) == 2
+
+
+def test_many_months_are_made_a_year_at_a_time_and_what_is_made_stays(quarters: Store) -> None:
+    """In one transaction the months of two centuries would run into its time limit, again and again."""
+
+    def fail(_: object, __: object, statement: str, *___: object) -> None:
+        if "block_2002_06" in statement:
+            raise InterruptedError
+
+    days = np.arange("2000-01-01", "2003-01-01", dtype="datetime64[D]").astype(np.int32)
+    event.listen(quarters.engine, "before_cursor_execute", fail)
+    with pytest.raises(InterruptedError):
+        Partitions(quarters.engine).demand(days)
+    event.remove(quarters.engine, "before_cursor_execute", fail)
+    assert len(partitions(quarters)) == 24
+    Partitions(quarters.engine).demand(days)
+    assert len(partitions(quarters)) == 36
 
 
 def test_a_partition_is_made_while_others_read_and_write(quarters: Store) -> None:

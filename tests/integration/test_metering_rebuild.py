@@ -7,12 +7,13 @@ import hashlib
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import date
 
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 from sqlalchemy.engine import make_url
 
 from eventlog.comparison import Comparison
@@ -24,6 +25,7 @@ from eventlog.topics import partition_of
 from eventlog.versions import NoRoom
 from eventlog.wish import Outcome, Wish
 from services.metering.migration import create_store
+from services.metering.partitions import make_partitions
 from services.metering.projector import BlockProjection
 from services.metering.rebuild_app import block_store
 from tests.block_story import POINTS, applied_count, make_readings_topic, member, publish, story
@@ -154,6 +156,25 @@ async def test_what_a_person_gave_up_is_alike_and_stays_given_up_after_a_switch(
     assert outcome.exit_code == 0
     assert live.count("select count(*) from dead_letter") == 2
     assert live.count("select count(*) from dead_letter where discard_reason = 'no reading'") == 1
+
+
+async def test_a_partition_that_is_made_when_the_switch_has_begun_goes_with_its_table(live: Live) -> None:
+    await live.store(RECORD_COUNT)
+
+    @event.listens_for(Engine, "before_cursor_execute")
+    def make_one(_: object, __: object, statement: str, *___: object) -> None:
+        if statement.startswith("lock table") and statement.endswith("access exclusive mode"):
+            with live.engine.begin() as tx:
+                make_partitions(tx, [date(2031, 5, 1)])
+
+    try:
+        outcome = await live.replay(Wish(switches=True))
+    finally:
+        event.remove(Engine, "before_cursor_execute", make_one)
+    assert outcome.has_switched
+    lies = "select count(*) from pg_tables where tablename = 'block_2031_05' and schemaname = "
+    assert live.count(f"{lies} '{live.schema('old')}'") == 1
+    assert live.count(f"{lies} current_schema()") == 0
 
 
 async def test_a_store_that_applied_nothing_is_identical(live: Live) -> None:
