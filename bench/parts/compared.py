@@ -48,7 +48,8 @@ class Compared:
             print(f"{BY_NAME[name].title:<38}{as_run[0]:>8}  {as_run[1]:<18}{equal[0]:>20}  {equal[1]:<18}{size:>9.2f}")
         for name in self.missing:
             print(f"{BY_NAME[name].title}: not measured here: {INSTALL}")
-        print("ours and PostgreSQL wait for fsync at each commit; where it says no fsync, that is the peer's default")
+        print("Ours, Faust's and PostgreSQL wait for fsync at each commit; no fsync is the peer's own default.")
+        print("Bytes of table and index; ClickHouse's once its parts are merged, which is not in its time.")
 
     def figures(self, ours: Sequence[Pace]) -> dict[str, float]:
         """Return the flat figures, in base units; ratios are medians of the rounds' own."""
