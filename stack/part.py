@@ -44,8 +44,8 @@ class PythonPart:
         return child.start(self.name, program, log=self.log, environment=self.environment, cwd=self.folder)
 
     def is_ready(self) -> bool:
-        """Return whether it says that it is."""
-        return answers(self.url + self.ready_path)
+        """Return whether it says that it is; one that merely halts at a record does all the rest, and counts."""
+        return answers(self.url + self.ready_path) or merely_halts(self.url)
 
 
 def answers(url: str) -> bool:
@@ -54,3 +54,16 @@ def answers(url: str) -> bool:
         return httpx.get(url, timeout=2, trust_env=False).status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False
+
+
+def merely_halts(url: str) -> bool:
+    """Return whether the process at `url` is unready for no other reason than that a projection of it halts."""
+    try:
+        reasons = set(httpx.get(f"{url}/readyz", timeout=2, trust_env=False).json()["reasons"])
+        projections = httpx.get(f"{url}/projections", timeout=5, trust_env=False).json()["projections"]
+    except (httpx.HTTPError, ValueError, LookupError, TypeError):
+        return False
+    halts = {
+        f"{each['name']} halts at {halt['at']}: {halt['reason']}" for each in projections for halt in each["halts"]
+    }
+    return bool(reasons) and reasons <= halts

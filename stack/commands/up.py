@@ -9,12 +9,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from types import FrameType
 from typing import Any
 
 from stack import demo, platform
-from stack.condition import observe
+from stack.condition import ProjectionCondition, observe, observe_projections
 from stack.jars import Report
+from stack.part import merely_halts
 from stack.problem import Problem
 from stack.state import State, read_json
 from stack.supervisor import Supervisor
@@ -36,6 +38,7 @@ def add(subparsers: Any) -> argparse.ArgumentParser:
         description="Start Kafka, PostgreSQL and every service; stay in front until Ctrl-C. On a state that partly "
         "runs, start what is missing. The demo world, 400 days of invented readings, loads once per state: in front "
         "after `ready`, with --detach before it returns; cut off, it goes on at the next `up`. "
+        "Where a projection halts at a record, a line on stderr says which, and all the rest works. "
         "KAFKA_BOOTSTRAP, DATABASE_URL and SCHEMA_REGISTRY_URL use servers that run elsewhere.",
     )
     own.add_argument("--empty", action="store_true", help="without the demo world")
@@ -176,12 +179,30 @@ def _wait_for_all(state: State, report: Report) -> None:
 def _not_ready(state: State) -> list[str]:
     if not state.endpoints.exists():
         return ["the start in another window"]
-    return [each.name for each in observe(state).processes if not each.is_ready]
+    metrics = read_json(state.endpoints)["metrics"]
+    return [
+        each.name
+        for each in observe(state).processes
+        if not each.is_ready and not merely_halts(metrics.get(each.name, "").removesuffix("/metrics"))
+    ]
+
+
+def halted(projections: Iterable[ProjectionCondition]) -> list[str]:
+    """Return a line for each record that a projection halts at."""
+    return [
+        f"{each.name} halts at {halt['at']} ({halt['reason']}); all the rest works, answers that need it are 503: "
+        "what to do is in docs/operations.md, A projection halts"
+        for each in projections
+        for halt in each.halts
+    ]
 
 
 def _say_ready(state: State) -> None:
-    portal = read_json(state.endpoints)["portal"]
+    endpoints = read_json(state.endpoints)
+    portal = endpoints["portal"]
     print(f"ready: the portal is at {portal}")
+    for line in halted(observe_projections(endpoints)[0]):
+        note(f"warning: {line}")
     for each in read_json(state.credentials)["portal"]:
         print(f"  sign in there as {each['sign_in']}, without a password (roles: {', '.join(each['roles'])})")
     print(f"  addresses: {state.endpoints}  credentials: {state.credentials}  logs: {state.logs}", flush=True)

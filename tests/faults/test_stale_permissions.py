@@ -15,6 +15,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from stack.cli import main
+from stack.commands.up import halted
+from stack.condition import observe_projections
 from stack.kafka import KafkaServer
 from stack.part import PythonPart
 from stack.platform import endpoints
@@ -156,9 +158,15 @@ def test_with_permissions_halted_at_a_record_until_the_settings_say_that_it_is_p
         assert export.get("/readyz").json() == {"ready": False, "reasons": [halt]}
         assert export.get("/livez").status_code == 200
 
+    world.platform.kill("export")
+    world.start_with("export")  # the rest of it works: whoever starts the platform does not wait for what cannot come
+    until_answered(world.holder, HOUSE, 503, **OCTOBER)
+
     state = world.platform.layout.state
     with state.held():
         write_json(state.endpoints, endpoints(world.platform.layout))
+        [line] = halted(observe_projections(endpoints(world.platform.layout))[0])  # as kwartier up tells it
+        assert line.startswith(f"{halt.replace(': not', ' (not')}); all the rest works")
         assert main(["parked", "list", "--state", str(state.folder)]) == 0
         assert f"permission HALTS at {place}  undecodable" in capsys.readouterr().out
         assert main(["parked", "show", "permission", place, "--json", "--state", str(state.folder)]) == 0
