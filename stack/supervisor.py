@@ -24,6 +24,8 @@ from stack.state import State, write_json
 START_TIMEOUT_SECONDS = 120.0
 STEADY_SECONDS = 60.0
 LONGEST_PAUSE_SECONDS = 30.0
+# A member that needs longer is cut off in its run, which is rolled back and applied again at the next start.
+SERVICE_GRACE_SECONDS = 10.0
 GRACE_SECONDS = {"kafka": 20.0, "postgres": 20.0}
 STOP_SIGNALS = {"postgres": signal.SIGINT}  # PostgreSQL: roll back, write down, end
 SERVERS = ("kafka", "postgres")
@@ -88,7 +90,7 @@ class Supervisor:
                 if child.is_running():
                     child.process.send_signal(STOP_SIGNALS.get(child.name, signal.SIGTERM))
             for child in children:
-                child.wait_or_kill(GRACE_SECONDS.get(child.name, 10.0))
+                child.wait_or_kill(GRACE_SECONDS.get(child.name, SERVICE_GRACE_SECONDS))
         self.state.processes.unlink(missing_ok=True)
 
     def _fail_if_ended(self, waiting: list[Watched], deadline: float) -> None:

@@ -58,6 +58,14 @@ def test_a_container_runs_without_rights(workload: dict[str, Any]) -> None:
     assert workload["spec"]["template"]["spec"]["securityContext"]["runAsNonRoot"] is True
 
 
+@pytest.mark.parametrize("workload", workloads(), ids=lambda workload: workload["metadata"]["name"])
+def test_a_consumer_is_given_time_to_hand_over_and_can_be_replaced_where_it_halts(workload: dict[str, Any]) -> None:
+    """A member needs up to 32 s; in order, no pod would be updated as long as one is unready at a record it halts at."""
+    if workload["kind"] == "StatefulSet":
+        assert workload["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] == 40
+        assert workload["spec"]["podManagementPolicy"] == "Parallel"
+
+
 def test_the_kustomization_lists_every_file() -> None:
     listed = yaml.safe_load((BASE / "kustomization.yaml").read_text())["resources"]
     assert sorted(listed) == sorted(file.name for file in BASE.glob("*.yaml") if file.name != "kustomization.yaml")
