@@ -120,8 +120,14 @@ def build_api(settings: MeteringSettings, engine: Engine, authenticator: Authent
     bodies = _body_limits(settings)
     readings = readings_router(ingest, authenticator, memory=memory, limits=bodies, clock=clock, new_id=uuid4)
     to_indexes = Publisher(kafka=kafka, topic=index_projection.TOPIC, deadline_seconds=settings.publish_seconds)
+    index_ends = TopicEnds(kafka=kafka, topic=index_projection.TOPIC, timeout_seconds=settings.ends_seconds)
     indexes = indexes_router(
-        IndexIngest(publisher=to_indexes, limits=_limits(settings), bounds=_bounds(settings)),
+        IndexIngest(
+            publisher=to_indexes,
+            receipts=Receipts(engine, index_ends, index_projection.NAME, index_projection.TOPIC),
+            limits=_limits(settings),
+            bounds=_bounds(settings),
+        ),
         engine,
         authenticator,
         memory=memory,
@@ -131,7 +137,7 @@ def build_api(settings: MeteringSettings, engine: Engine, authenticator: Authent
     )
     blocks = blocks_router(engine, authenticator, max_days=settings.max_block_days, catch_up=catch_up)
     counts = completeness_router(engine, authenticator, clock=clock)
-    return create_api([readings, indexes, blocks, counts], kafka=[publisher, to_indexes, ends])
+    return create_api([readings, indexes, blocks, counts], kafka=[publisher, to_indexes, ends, index_ends])
 
 
 def _limits(settings: MeteringSettings) -> Limits:

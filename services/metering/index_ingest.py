@@ -22,14 +22,16 @@ from services.metering.index_rows import IndexEvent
 from services.metering.index_rules import check_indexes
 from services.metering.ingest import Outcome
 from services.metering.publisher import Message, Publisher
+from services.metering.receipts import Receipts
 from services.metering.rules import Bounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexIngest:
-    """Takes bodies of indexes in; `publisher` is that of their topic."""
+    """Takes bodies of indexes in; `publisher` and `receipts` are those of their topic."""
 
     publisher: Publisher
+    receipts: Receipts
     limits: Limits
     bounds: Bounds
 

@@ -26,15 +26,23 @@ from services.metering.forms import NDJSON
 from services.metering.index_ingest import IndexIngest
 from services.metering.index_lines import LINE
 from services.metering.index_store import IndexReading, Period, read_indexes
-from services.metering.readings_api import BodyLimits, arrived_body, media_type_of
+from services.metering.readings_api import (
+    BodyLimits,
+    Offset,
+    Partition,
+    answer_receipt,
+    arrived_body,
+    media_type_of,
+)
 
 _WRITERS: Final = ("publisher", "operator")
 _READERS: Final = frozenset({"register", "export"})
 _BODY: Final[dict[str, Any]] = {"required": True, "content": {NDJSON: {"schema": LINE.json_schema()}}}
 POST_INDEXES: Final = """Take in indexes of meters and volumes of periods, one JSON object per line; `event` says which.
 What breaks a rule is refused with its line and the reason; everything else in the body is kept, and on the topic
-`meter-indexes` in all in-sync replicas before the answer leaves. Several messages about one meter, register and day
-compete by `source_at`, then `source_sequence`. The same body sent again changes nothing."""
+`meter-indexes` in all in-sync replicas before the answer leaves. `GET /indexes/receipts/{partition}/{offset}` says what
+became of each. Several messages about one meter, register and day compete by `source_at`, then `source_sequence`. The
+same body sent again changes nothing."""
 
 
 def indexes_router(
@@ -50,6 +58,7 @@ def indexes_router(
     """Return the routes; `clock` gives the time in UTC."""
     router = APIRouter(tags=["indexes"])
     may_write = require(authenticator, roles=_WRITERS, scope="readings.write")
+    may_ask = require(authenticator, roles=_WRITERS)
     may_read = require(authenticator, roles=("service",), scope="indexes.read")
 
     @router.post(
@@ -70,6 +79,19 @@ def indexes_router(
         except answers.EXPECTED as error:
             raise answers.problem_of(error) from None
         return JSONResponse(answers.answer_of(outcome), status_code=HTTPStatus.ACCEPTED)
+
+    @router.get(
+        "/indexes/receipts/{partition}/{offset}",
+        response_model=answers.ReceiptAnswer,
+        responses={**answers.ERRORS, 404: {"description": "The topic does not reach that far."}},
+    )
+    async def receipt(
+        partition: Partition,
+        offset: Offset,
+        caller: Caller = Depends(may_ask),  # noqa: B008
+    ) -> dict[str, Any]:
+        """Say what became of an accepted index or period."""
+        return await answer_receipt(ingest.receipts, caller, partition, offset)
 
     @router.get("/indexes", responses=answers.ERRORS)
     async def indexes(

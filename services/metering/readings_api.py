@@ -25,6 +25,7 @@ from services.metering.draft import Sender
 from services.metering.forms import ARROW, AVRO, CSV, MEDIA_TYPES, NDJSON, Delivery
 from services.metering.ingest import Ingest
 from services.metering.readings_doc import POST_READINGS, READINGS_BODY
+from services.metering.receipts import Receipts
 
 _ROLES: Final = ("publisher", "operator")
 _RECEIPT_SCOPES: Final = frozenset({"receipts.read", "readings.write"})
@@ -126,17 +127,26 @@ def readings_router(
         caller: Caller = Depends(may_ask),  # noqa: B008
     ) -> dict[str, Any]:
         """Say what became of an accepted reading."""
-        if not (caller.is_person or caller.scopes & _RECEIPT_SCOPES):
-            raise NotAllowed
-        try:
-            state = await ingest.receipts.state(partition, offset)
-        except answers.EXPECTED as error:
-            raise answers.problem_of(error) from None
-        if state is None:
-            raise Problem(404, "NoSuchReceipt", "the topic does not reach that far; ask for a receipt as it was given")
-        return {"state": state}
+        return await answer_receipt(ingest.receipts, caller, partition, offset)
 
     return router
+
+
+async def answer_receipt(receipts: Receipts, caller: Caller, partition: int, offset: int) -> dict[str, Any]:
+    """Return what became of an accepted record.
+
+    Raises:
+        NotAllowed, Problem: the caller may not ask, there is no such record, or Kafka does not say.
+    """
+    if not (caller.is_person or caller.scopes & _RECEIPT_SCOPES):
+        raise NotAllowed
+    try:
+        state = await receipts.state(partition, offset)
+    except answers.EXPECTED as error:
+        raise answers.problem_of(error) from None
+    if state is None:
+        raise Problem(404, "NoSuchReceipt", "the topic does not reach that far; ask for a receipt as it was given")
+    return {"state": state}
 
 
 def media_type_of(request: Request, allowed: Collection[str], words: str) -> str:

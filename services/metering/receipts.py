@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from sqlalchemy import Engine
@@ -23,10 +24,12 @@ class StoreBehind(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Receipts:
-    """Looks at the store's checkpoints and at the ends of the topic."""
+    """Looks at the checkpoints of `projection` and at the ends of its topic."""
 
     engine: Engine
     ends: TopicEnds
+    projection: str = store.PROJECTION
+    topic: str = store.TOPIC
 
     async def state(self, partition: int, offset: int) -> ReceiptState | None:
         """Return what became of the record at `offset`; None when the topic does not reach that far.
@@ -34,7 +37,8 @@ class Receipts:
         Raises:
             KafkaAway: Kafka does not say where the topic ends.
         """
-        state = await asyncio.to_thread(store.receipt_state, self.engine, partition, offset)
+        find = partial(store.receipt_state, projection=self.projection, topic=self.topic)
+        state = await asyncio.to_thread(find, self.engine, partition, offset)
         if state is not ReceiptState.WAITING:
             return state
         ends = await self.ends.end_offsets([partition])
@@ -57,5 +61,5 @@ class Receipts:
 
     def _has_passed(self, ends: dict[int, int]) -> bool:
         with self.engine.connect() as connection:
-            passed = checkpoint.read(connection, projection=store.PROJECTION, topic=store.TOPIC)
+            passed = checkpoint.read(connection, projection=self.projection, topic=self.topic)
         return all(passed.get(partition, 0) >= end for partition, end in ends.items())

@@ -106,19 +106,21 @@ def points(engine: Engine) -> list[Point]:
         ]
 
 
-def receipt_state(engine: Engine, partition: int, offset: int) -> ReceiptState:
-    """Return what became of the record at `offset` in `partition` of `meter-readings`.
+def receipt_state(
+    engine: Engine, partition: int, offset: int, *, projection: str = PROJECTION, topic: str = TOPIC
+) -> ReceiptState:
+    """Return what became of the record at `offset` in `partition` of `topic`, which `projection` applies.
 
-    It waits until the store's checkpoint has passed it, also where there is no such record yet. A parked record that
-    was replayed is stored.
+    It waits until the checkpoint has passed it, also where there is no such record yet. A parked record that was
+    replayed is stored.
     """
     with engine.connect() as connection:
-        if offset >= next_offset(connection, partition):
+        if offset >= next_offset(connection, partition, projection=projection, topic=topic):
             return ReceiptState.WAITING
         letter = dead_letter.c
         parked = select(letter.record_offset).where(
-            letter.projection == PROJECTION,
-            letter.topic == TOPIC,
+            letter.projection == projection,
+            letter.topic == topic,
             letter.partition == partition,
             letter.record_offset == offset,
             letter.replayed_at.is_(None),
@@ -126,12 +128,12 @@ def receipt_state(engine: Engine, partition: int, offset: int) -> ReceiptState:
         return ReceiptState.STORED if connection.scalar(parked) is None else ReceiptState.PARKED
 
 
-def next_offset(connection: Connection, partition: int) -> int:
-    """Return the first offset of `partition` that the store has not applied; 0 where it never began."""
+def next_offset(connection: Connection, partition: int, *, projection: str = PROJECTION, topic: str = TOPIC) -> int:
+    """Return the first offset of `partition` that `projection` has not applied; 0 where it never began."""
     place = checkpoint.c
     found = connection.scalar(
         select(place.next_offset).where(
-            place.projection == PROJECTION, place.topic == TOPIC, place.partition == partition
+            place.projection == projection, place.topic == topic, place.partition == partition
         )
     )
     return found or 0

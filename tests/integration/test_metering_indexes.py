@@ -244,6 +244,12 @@ async def test_indexes_go_in_over_http_and_come_out_for_register(database_url: s
             while not (await found())["periods"]:
                 await asyncio.sleep(0.1)
         got = await found()
+        for receipt in told["receipts"]:
+            path = f"/indexes/receipts/{receipt['partition']}/{receipt['offset']}"
+            answer = await room.http.get(path, headers=publisher("publisher-1"))
+            assert (answer.status_code, answer.json()) == (200, {"state": "stored"})
+        beyond = f"/indexes/receipts/{receipt['partition']}/{2**40}"
+        assert (await room.http.get(beyond, headers=publisher("publisher-1"))).status_code == 404
         [reading], [volume] = got["readings"], got["periods"]
         assert (reading["index"], reading["unit"], reading["register"], reading["read_on"]) == (
             12_345_000,
