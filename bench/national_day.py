@@ -36,6 +36,7 @@ DAY = date(2026, 11, 19)
 CHANNELS = ("OFFTAKE_ACTIVE_QUARTER_HOURLY", "INJECTION_ACTIVE_QUARTER_HOURLY")
 SECONDS_PER_BLOCK = 0.002
 JOIN_SECONDS = 120.0
+LOOK_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def measure(servers: Servers, point_count: int) -> Measured:
         engine = create_engine(url, application_name="bench")
         create_store(engine)
         engine.dispose()
-        watch = CheckpointWatch(url)
+        watch = CheckpointWatch(url, LOOK_SECONDS)
         began = time.monotonic()
         with watch.running(), running_metering(servers, "project", url, Path(folder)) as metering:
             wait_telling(watch, count)

@@ -57,6 +57,7 @@ def fill_store(database_url: str, world: World) -> float:
     projection.close()
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("set statement_timeout = 0"))
+        connection.execute(text("set transaction_timeout = 0"))
         connection.execute(text("vacuum analyze block"))
     engine.dispose()
     return time.perf_counter() - began

@@ -22,7 +22,6 @@ from stack.ports import free_ports
 from stack.readiness import wait_until_ready
 
 START_SECONDS = 120.0
-_PAUSE_SECONDS = 0.002
 _OFFSETS = "select partition, next_offset from checkpoint where projection = %s and topic = %s"
 
 
@@ -59,12 +58,13 @@ def running_metering(
 
 @dataclass(slots=True)
 class CheckpointWatch:
-    """How far the store is, looked at every few milliseconds: a row of a block is there when its checkpoint is.
+    """How far the store is, looked at every `pause_seconds`: a row of a block is there when its checkpoint is.
 
     `seen` has, per partition, when (monotonic seconds) a checkpoint was seen first, and the offset it stood before.
     """
 
     database_url: str
+    pause_seconds: float
     seen: dict[int, list[tuple[float, int]]] = field(default_factory=dict)
     failure: BaseException | None = None
     _ending: threading.Event = field(default_factory=threading.Event)
@@ -100,12 +100,12 @@ class CheckpointWatch:
         while self.stored_count() < count:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{self.stored_count()} of {count} records after {timeout_seconds:.0f} s")
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(self.pause_seconds)
 
     def _watch(self) -> None:
         try:
             with psycopg.connect(self.database_url, autocommit=True) as connection:
-                while not self._ending.wait(_PAUSE_SECONDS):
+                while not self._ending.wait(self.pause_seconds):
                     self._look(connection)
         except BaseException as error:
             self.failure = error
