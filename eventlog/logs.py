@@ -13,13 +13,15 @@ from typing import Any, Final
 from eventlog.tracing import current_trace_id
 
 _IDENTIFIER: Final = re.compile(r"(?<!\d)\d{18}(?!\d)")
+# What PostgreSQL adds to an error: there it shows the row, a name in it included.
+_SHOWN_ROW: Final = re.compile(r"^[ \t|]*(?:DETAIL|CONTEXT|QUERY):.*$", re.MULTILINE)
 _PERIOD_SECONDS: Final = 10.0
 
 
 def setup_logging(service: str, *, level: int = logging.INFO) -> None:
     """Send all logs of this process to stderr as JSON: `time` (UTC), `level`, `service`, `logger`, `message`, the facts
     given as `extra={"facts": {...}}`, and `trace_id` inside of a trace. Runs of 18 digits (EANs) are masked wherever
-    they stand."""
+    they stand, and the rows that the database shows with its errors are left out."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(service))
     handler.addFilter(RateLimit("aiokafka"))
@@ -47,14 +49,18 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "service": self._service,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _without_rows(record.getMessage()),
             **getattr(record, "facts", {}),
         }
         if (trace_id := current_trace_id()) is not None:
             entry["trace_id"] = trace_id
         if record.exc_info:
-            entry["traceback"] = self.formatException(record.exc_info)
+            entry["traceback"] = _without_rows(self.formatException(record.exc_info))
         return _IDENTIFIER.sub("<ean>", json.dumps(entry, ensure_ascii=False, default=str))
+
+
+def _without_rows(text: str) -> str:
+    return _SHOWN_ROW.sub("(left out)", text)
 
 
 class RateLimit(logging.Filter):

@@ -46,6 +46,7 @@ _LOCK: Final = text("select pg_try_advisory_lock(hashtextextended('relay of ' ||
 _EVICT: Final = text(
     "select pg_terminate_backend(a.pid) from pg_locks l join pg_stat_activity a on a.pid = l.pid "
     "where l.locktype = 'advisory' and l.granted and a.usename = current_user and a.pid <> pg_backend_pid() "
+    "and a.datname = current_database() "
     "and ((l.classid::bigint << 32) | l.objid::bigint) = hashtextextended('relay of ' || current_schema(), 0) "
     "and a.state_change < clock_timestamp() - make_interval(secs => :seconds)"
 )

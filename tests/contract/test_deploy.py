@@ -60,7 +60,7 @@ def test_a_container_runs_without_rights(workload: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("workload", workloads(), ids=lambda workload: workload["metadata"]["name"])
 def test_a_consumer_is_given_time_to_hand_over_and_can_be_replaced_where_it_halts(workload: dict[str, Any]) -> None:
-    """A member needs up to 32 s; in order, no pod would be updated as long as one is unready at a record it halts at."""
+    """A member needs up to 32 s; in order, no pod would be updated while one is unready at a record it halts at."""
     if workload["kind"] == "StatefulSet":
         assert workload["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] == 40
         assert workload["spec"]["podManagementPolicy"] == "Parallel"

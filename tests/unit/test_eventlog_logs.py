@@ -39,6 +39,17 @@ def test_an_ean_is_masked_wherever_it_stands() -> None:
     assert "Key (ean)=(<ean>) already exists" in json.loads(line)["traceback"]
 
 
+def test_the_row_that_the_database_shows_with_an_error_is_left_out() -> None:
+    error = RuntimeError(
+        'null value in column "kbo"\nDETAIL:  Failing row contains (7, Anouk Peeters, null).\nHINT: mend it'
+    )
+    line = JsonFormatter("register").format(record("ended: %s", error, exc_info=(RuntimeError, error, None)))
+    assert "Anouk" not in line
+    entry = json.loads(line)
+    assert entry["message"] == 'ended: null value in column "kbo"\n(left out)\nHINT: mend it'
+    assert 'null value in column "kbo"' in entry["traceback"]
+
+
 def test_longer_and_shorter_numbers_are_left_alone() -> None:
     message = "1234567890123456789 and 12345678901234567"
     assert json.loads(JsonFormatter("metering").format(record(message)))["message"] == message
