@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, V
 
 from eventlog.events import ConsumptionPeriodRecorded, MeterIndexRead
 from market.ean import Ean
+from market.meter_register import REGISTERS, ReadingKind
 from market.quality import Quality
 from services.metering.block_input import Refusal
 from services.metering.draft import NothingRead, body_id
@@ -22,6 +23,8 @@ from services.metering.index_rows import IndexEvent
 
 _MESSAGES: Final = UUID("0b6f7a54-6d2e-5c0b-9a55-51b1a3f0c2de")
 _UNKNOWN: Final = "UNKNOWN"
+QUALITIES: Final[list[Any]] = [each.name for each in Quality if each is not Quality.MISSING]
+KINDS: Final[list[Any]] = [each.value for each in ReadingKind if each is not ReadingKind.UNKNOWN]
 
 
 class _Line(BaseModel):
@@ -32,10 +35,16 @@ class _Line(BaseModel):
     source_at: AwareDatetime = Field(description="Instant (with zone) at which the source made it; a later one holds")
     source_sequence: int = Field(default=0, description="Order at equal source_at")
     ean: str = Field(description="18 digits with a GS1 check digit")
-    meter_id: str = ""
-    meter_kind: str = Field(description="DIGITAL, AMR or CLASSIC")
-    register_: str = Field(alias="register", description="Such as OFFTAKE_ACTIVE_NIGHT or OFFTAKE_GAS_VOLUME")
-    quality: str = Field(default=Quality.MEASURED.name, description="How it came about")
+    meter_id: str = Field(default="", description="The meter; a period may be that of a point taken as a whole: empty")
+    meter_kind: str = Field(json_schema_extra={"enum": ["DIGITAL", "AMR", "CLASSIC"]})
+    register_: str = Field(
+        alias="register",
+        description="Active energy in Wh, the others in varh, gas volume in dm³",
+        json_schema_extra={"enum": [*REGISTERS]},
+    )
+    quality: str = Field(
+        default=Quality.MEASURED.name, description="How it came about", json_schema_extra={"enum": QUALITIES}
+    )
     withdraws: bool = Field(default=False, description="There is no such reading or period; the value is left out")
 
 
@@ -45,7 +54,11 @@ class IndexLine(_Line):
     event: Literal["MeterIndexRead"]
     read_on: date = Field(description="Local day (Europe/Brussels)")
     index: int = Field(default=0, description="Whole number in the register's unit: Wh, varh or dm³")
-    kind: str = Field(default=_UNKNOWN, description="Why it was read")
+    kind: str = Field(
+        default=_UNKNOWN,
+        description="Why it was read",
+        json_schema_extra={"enum": KINDS},
+    )
 
 
 class PeriodLine(_Line):
@@ -57,8 +70,14 @@ class PeriodLine(_Line):
     volume: int = Field(default=0, description="Whole number in the register's unit: Wh, varh or dm³")
 
 
-Line = Annotated[IndexLine | PeriodLine, Field(discriminator="event")]
-LINE: Final[TypeAdapter[IndexLine | PeriodLine]] = TypeAdapter(Line)
+_LINE: Final[TypeAdapter[IndexLine | PeriodLine]] = TypeAdapter(
+    Annotated[IndexLine | PeriodLine, Field(discriminator="event")]
+)
+LINE_SCHEMA: Final[dict[str, Any]] = {
+    "oneOf": [IndexLine.model_json_schema(), PeriodLine.model_json_schema()],
+    "discriminator": {"propertyName": "event"},
+}
+"""The JSON schema of a line, without references, as OpenAPI wants it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +105,7 @@ def read_lines(body: bytes, *, default_source: str) -> tuple[list[IndexDraft], l
         try:
             fields = json.loads(line, object_pairs_hook=_once)
             is_json = is_json or isinstance(fields, dict)
-            drafts.append(_draft(LINE.validate_json(line), number, default_source))
+            drafts.append(_draft(_LINE.validate_json(line), number, default_source))
         except ValidationError as error:
             refusals.append(Refusal(number, _words(error)))
         except _Doubled as error:

@@ -10,17 +10,14 @@ from typing import Final
 
 from eventlog.events import ConsumptionPeriodRecorded, MeterIndexRead
 from market.local_time import BRUSSELS
-from market.meter_register import REGISTERS, ReadingKind
-from market.quality import Quality
+from market.meter_register import REGISTERS
 from services.metering.block_input import Refusal
 from services.metering.draft import Sender
-from services.metering.index_lines import IndexDraft, about
+from services.metering.index_lines import KINDS, QUALITIES, IndexDraft, about
 from services.metering.rules import Bounds, Refused, check_message, check_place
 
 _MOST: Final = 10**15
 """In Wh: more than a register of twelve digits of kWh can show."""
-_QUALITIES: Final = [each.name for each in Quality if each is not Quality.MISSING]
-_KINDS: Final = [each.value for each in ReadingKind if each is not ReadingKind.UNKNOWN]
 
 
 def check_indexes(
@@ -65,8 +62,8 @@ def _check_reading(event: MeterIndexRead, now: datetime, bounds: Bounds) -> None
     if not event.meter_id:
         raise Refused("an index is that of a meter: give its meter_id")
     _check_day("read_on", event.read_on, now, bounds)
-    if event.kind not in _KINDS and not event.withdraws:
-        raise Refused(f"kind must be one of {', '.join(_KINDS)}")
+    if event.kind not in KINDS and not event.withdraws:
+        raise Refused(f"kind must be one of {', '.join(KINDS)}")
 
 
 def _check_period(event: ConsumptionPeriodRecorded, now: datetime, bounds: Bounds) -> None:
@@ -94,8 +91,8 @@ def _check_value(draft: IndexDraft) -> None:
         raise Refused(f"the field {name} is missing")
     if not 0 <= value < _MOST:
         raise Refused(f"{name} must be a whole number from 0 to below {_MOST}")
-    if event.quality not in _QUALITIES:
-        raise Refused(f"quality must be one of {', '.join(_QUALITIES)}")
+    if event.quality not in QUALITIES:
+        raise Refused(f"quality must be one of {', '.join(QUALITIES)}")
 
 
 def _doubled(drafts: Sequence[IndexDraft]) -> dict[int, int]:

@@ -24,7 +24,7 @@ from services.metering.body import Memory
 from services.metering.draft import Sender
 from services.metering.forms import NDJSON
 from services.metering.index_ingest import IndexIngest
-from services.metering.index_lines import LINE
+from services.metering.index_lines import LINE_SCHEMA
 from services.metering.index_store import IndexReading, Period, read_indexes
 from services.metering.readings_api import (
     BodyLimits,
@@ -37,7 +37,7 @@ from services.metering.readings_api import (
 
 _WRITERS: Final = ("publisher", "operator")
 _READERS: Final = frozenset({"register", "export"})
-_BODY: Final[dict[str, Any]] = {"required": True, "content": {NDJSON: {"schema": LINE.json_schema()}}}
+_BODY: Final[dict[str, Any]] = {"required": True, "content": {NDJSON: {"schema": LINE_SCHEMA}}}
 POST_INDEXES: Final = """Take in indexes of meters and volumes of periods, one JSON object per line; `event` says which.
 What breaks a rule is refused with its line and the reason; everything else in the body is kept, and on the topic
 `meter-indexes` in all in-sync replicas before the answer leaves. `GET /indexes/receipts/{partition}/{offset}` says what

@@ -18,20 +18,25 @@ from eventlog.checkpoint import Claim
 from eventlog.codec import encode
 from eventlog.database import create_engine, create_tables
 from eventlog.events import ConsumptionPeriodRecorded, Event, MeterIndexRead
+from eventlog.kafka import KafkaAccess
 from eventlog.parked import Wanted, find_letters
 from eventlog.projection import Applied, Run
 from eventlog.reason import Rule
 from eventlog.replay import Replayed
+from eventlog.replaying import carry_out
 from eventlog.topics import partition_of
+from eventlog.wish import Wish
 from market.meter_register import REGISTERS
 from market.quality import Quality
 from services.metering.index_projection import IndexProjection, replay_indexes
 from services.metering.index_store import Indexes, read_indexes
 from services.metering.index_tables import consumption_period, index_reading, metadata
 from services.metering.projecting import Projecting
+from services.metering.rebuild_app import indexes
 from tests.examples import HOUSE
 from tests.metering_room import Room, exporter, new_ean, open_real_room, publisher
 from tests.readings import LogRecord
+from tests.versions import make_rooms
 
 pytestmark = pytest.mark.integration
 
@@ -225,7 +230,9 @@ def test_a_bad_record_parks_alone_and_is_taken_in_later_as_if_it_had_been_good(k
     assert kept.rows() == live
 
 
-async def test_indexes_go_in_over_http_and_come_out_for_register(database_url: str, kafka_bootstrap: str) -> None:
+async def test_indexes_go_in_over_http_come_out_for_register_and_are_rebuilt_to_the_same_bits(
+    database_url: str, kafka_bootstrap: str, postgres_admin_url: str
+) -> None:
     async with open_real_room(database_url, kafka_bootstrap) as room, projecting(room):
         ean = new_ean()
         body = [line(ean), line(ean, index=-1), period_line(ean)]
@@ -258,6 +265,12 @@ async def test_indexes_go_in_over_http_and_come_out_for_register(database_url: s
             "2025-11-19",
         )
         assert (volume["volume"], volume["unit"], volume["last_day"]) == (1_234_567, "dm³", "2025-10-31")
+    make_rooms(postgres_admin_url, database_url, "index", "rebuild")
+    kafka = KafkaAccess(kafka_bootstrap)
+    outcome = await asyncio.to_thread(carry_out, Wish(), indexes(8), database_url, kafka, show=lambda *_: None)
+    assert outcome.comparison is not None
+    assert outcome.comparison.is_identical
+    assert min(outcome.comparison.row_counts().values()) > 0
 
 
 async def test_only_publishers_write_indexes_and_only_register_and_export_read_them(

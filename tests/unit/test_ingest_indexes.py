@@ -13,7 +13,7 @@ from eventlog.events import ConsumptionPeriodRecorded, MeterIndexRead
 from eventlog.reason import Rule
 from market.meter_register import REGISTERS
 from services.metering.draft import NothingRead, Sender
-from services.metering.index_lines import IndexDraft, read_lines
+from services.metering.index_lines import LINE_SCHEMA, IndexDraft, read_lines
 from services.metering.index_rows import IndexEvent, content_hash, row_of, why_not
 from services.metering.index_rules import check_indexes
 from services.metering.rules import Bounds
@@ -188,6 +188,15 @@ def test_whoever_writes_to_the_topic_has_to_keep_the_rules(
 ) -> None:
     reason = why_not(replace(event(given), **changes))
     assert (reason and reason.rule) == rule
+
+
+def test_the_description_of_a_line_stands_alone_and_names_every_register() -> None:
+    """OpenAPI resolves references from the root of its own document."""
+    assert "$ref" not in json.dumps(LINE_SCHEMA)
+    index_line, period_line = LINE_SCHEMA["oneOf"]
+    assert index_line["properties"]["register"]["enum"] == list(REGISTERS)
+    assert {"event", "source_at", "ean", "meter_kind", "register", "read_on"} == set(index_line["required"])
+    assert period_line["properties"]["quality"]["default"] == "MEASURED"
 
 
 def test_the_content_hash_is_that_of_the_words_of_the_content_for_ever() -> None:
