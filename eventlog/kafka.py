@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -11,6 +12,7 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+_PLACE: Final = re.compile(r"[^\s/@]+:\d{1,5}")
 MECHANISMS: Final = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
 
 
@@ -37,6 +39,8 @@ class KafkaAccess:
     client_key_file: str = ""
 
     def __post_init__(self) -> None:
+        if not all(_PLACE.fullmatch(place.strip()) for place in self.bootstrap.split(",")):
+            raise ValueError("KAFKA_BOOTSTRAP is host:port, several divided by commas")
         if self.security_protocol not in PROTOCOLS:
             raise ValueError(f"KAFKA_SECURITY_PROTOCOL is one of {', '.join(PROTOCOLS)}")
         self._check_sasl()

@@ -150,12 +150,13 @@ class Member:
         except OffsetOutOfRangeError as error:
             self._demand_known(error)
             return {}
-        runs = {}
-        for tp, records in fetched.items():
-            held = self._held.get(tp)
-            if held is not None and (run := self._contiguous(tp, held, records)):
-                runs[tp] = (held, run)
-        return runs
+        if fetched and not self._held:
+            await asyncio.sleep(_POLL_SECONDS)  # of no use before a claim: let not the whole log run by
+        return {
+            tp: (held, run)
+            for tp, records in fetched.items()
+            if (held := self._held.get(tp)) is not None and (run := self._contiguous(tp, held, records))
+        }
 
     def _contiguous(self, tp: TopicPartition, held: Held, records: Sequence[Record]) -> Sequence[Record]:
         """Return the records up to the first that is not the next one; then seek back, and never step over a hole."""

@@ -21,6 +21,12 @@ def test_an_address_alone_is_reached_in_the_clear() -> None:
     }
 
 
+@pytest.mark.parametrize("bootstrap", ["", "broker", "broker:", ":9092x", "broker:9092,", "kafka://broker:9092"])
+def test_an_address_without_host_or_port_is_refused_at_once(bootstrap: str) -> None:
+    with pytest.raises(ValueError, match=r"^KAFKA_BOOTSTRAP is host:port, several divided by commas$"):
+        KafkaAccess(bootstrap)
+
+
 def test_tls_checks_the_certificate_and_the_name_of_the_broker() -> None:
     context = KafkaAccess(BOOTSTRAP, security_protocol="SSL").client_arguments()["ssl_context"]
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
