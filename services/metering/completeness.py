@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from market.channel import BY_CODE, Channel, MeterKind, Resolution
 from market.deadline import readings_due_at
@@ -28,12 +28,21 @@ class By(StrEnum):
     YEAR = "year"
 
 
+class Sent(NamedTuple):
+    """A message about a block: when it was appended (UTC), the quality of its slices (runs of code and count, a byte
+    each, over the whole day; 0 where it has no value), and whether it withdraws."""
+
+    recorded_at: datetime
+    slice_quality: bytes
+    withdraws: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockFigures:
-    """What the store knows of one block without its values. `slice_quality` are runs of (code, count), a byte each.
+    """What the store knows of one block without its values; `slice_quality` as in `Sent`.
 
-    `first_recorded_at` (UTC) is when its first message was appended; `is_revised` whether a slice of it got a second
-    value or lost one, so that a day that came in parts is none such.
+    `messages` are all there were; they may be left out where there is just one and it is about the whole day. That
+    one was appended at `recorded_at` (UTC).
     """
 
     channel: int
@@ -43,8 +52,20 @@ class BlockFigures:
     present_count: int
     estimated_count: int
     slice_quality: bytes
-    is_revised: bool
-    first_recorded_at: datetime
+    recorded_at: datetime
+    messages: Sequence[Sent] = ()
+
+    @property
+    def is_revised(self) -> bool:
+        """Whether a slice got a second value or lost one: the parts of a day revise nothing."""
+        value_count = sum(sum(code > 0 for code in _codes(each.slice_quality)) for each in self.messages)
+        return value_count > self.present_count or any(each.withdraws for each in self.messages)
+
+    def late(self, due_at: datetime) -> set[int]:
+        """Return the slices that have a value, and had none by `due_at`."""
+        sent = self.messages or (Sent(self.recorded_at, self.slice_quality),)
+        in_time = [_present(each.slice_quality) for each in sent if each.recorded_at <= due_at]
+        return set() if len(in_time) == len(sent) else set(_present(self.slice_quality)).difference(*in_time)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +73,8 @@ class Row:
     """Slices of one series in one period that begins on `first_on`.
 
     `expected` by register and calendar; of these `missing` are overdue and `not_yet_due` may still come in time.
-    `present` have a value; of these `estimated` are estimates, and `late` are of blocks whose first message came after
-    they were due. `unexpected` are present where nothing was expected. `revised_blocks` had a value replaced.
+    `present` have a value; of these `estimated` are estimates, and `late` had none when they were due. `unexpected`
+    are present where nothing was expected. `revised_blocks` had a value replaced or withdrawn.
     """
 
     first_on: date
@@ -134,15 +155,18 @@ def _counts(blocks: Sequence[BlockFigures], due_at: datetime) -> tuple[int, int,
     """
     if len(blocks) == 1:
         (only,) = blocks
-        return only.present_count, only.estimated_count, only.present_count * (only.first_recorded_at > due_at)
+        return only.present_count, only.estimated_count, len(only.late(due_at))
     slices: dict[int, int] = {}
     late: set[int] = set()
     for block in blocks:
-        codes = dict(enumerate(_codes(block.slice_quality)))
-        present = {place: code for place, code in codes.items() if code}
-        late |= present.keys() if block.first_recorded_at > due_at else set()
-        slices |= {place: min(code, slices.get(place, code)) for place, code in present.items()}
+        late |= block.late(due_at)
+        slices |= {place: min(code, slices.get(place, code)) for place, code in _present(block.slice_quality).items()}
     return len(slices), sum(Quality(code).is_estimated for code in slices.values()), len(late)
+
+
+def _present(runs: bytes) -> dict[int, int]:
+    """Return the code of each slice that has a value."""
+    return {place: code for place, code in enumerate(_codes(runs)) if code}
 
 
 def _codes(runs: bytes) -> list[int]:

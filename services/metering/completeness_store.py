@@ -16,7 +16,7 @@ from market.ean import Ean
 from market.local_time import next_month_start
 from services.metering.arrow_blocks import StoredBlock
 from services.metering.as_of import StoredInput
-from services.metering.completeness import REMEMBERED, BlockFigures, By, Row, rows_of
+from services.metering.completeness import REMEMBERED, BlockFigures, By, Row, Sent, rows_of
 from services.metering.installation import read_installed, read_installed_on
 from services.metering.months import Month, Peak, day_figures, months_of, peak_history
 from services.metering.tables import block, block_input
@@ -58,7 +58,7 @@ def read_completeness(
     engine: Engine, ean: Ean, first_day: date, last_day: date, *, now: datetime, by: By
 ) -> Completeness:
     """Return what is there of a point from `first_day` to `last_day` (local days, gas: gas days; inclusive)."""
-    with engine.connect() as connection:
+    with _instant(engine) as connection:
         installed = read_installed(connection, [ean]).get(ean)
         blocks = _figures(connection, [ean], first_day, last_day).get(ean, [])
         before = _delivered_before(connection, [ean], first_day).get(ean, {})
@@ -73,7 +73,7 @@ def read_gaps(
 
     The second is None when there are no more points.
     """
-    with engine.connect() as connection:
+    with _instant(engine) as connection:
         points = read_installed_on(connection, day, after, limit)
         eans = [point.ean for point in points]
         blocks, before = _figures(connection, eans, day, day), _delivered_before(connection, eans, day)
@@ -94,6 +94,11 @@ def read_gaps(
     return gaps, points[-1].ean if len(points) == limit else None
 
 
+def _instant(engine: Engine) -> Connection:
+    """Return a connection that sees blocks and their messages at one instant."""
+    return engine.connect().execution_options(isolation_level="REPEATABLE READ")
+
+
 def _figures(
     connection: Connection, eans: Sequence[Ean], first_day: date, last_day: date
 ) -> dict[Ean, list[BlockFigures]]:
@@ -102,10 +107,9 @@ def _figures(
     query = select(*columns).where(place.ean.in_([int(ean) for ean in eans]), place.day.between(first_day, last_day))
     rows = connection.execute(query).all()
     several = [row.ean for row in rows if row.has_inputs]
-    stories = _stories(connection, several, first_day, last_day)
+    messages = _messages(connection, several, first_day, last_day)
     found: dict[Ean, list[BlockFigures]] = {}
     for row in rows:
-        story = stories.get((row.ean, row.day, row.channel, row.meter_id), _Story())
         figures = BlockFigures(
             channel=row.channel,
             day=row.day,
@@ -114,36 +118,24 @@ def _figures(
             present_count=row.present_count,
             estimated_count=row.estimated_count,
             slice_quality=row.slice_quality,
-            is_revised=story.has_withdrawal or story.value_count > row.present_count,
-            first_recorded_at=story.first_recorded_at or row.recorded_at,
+            recorded_at=row.recorded_at,
+            messages=messages.get((row.ean, row.day, row.channel, row.meter_id), ()),
         )
         found.setdefault(Ean(f"{row.ean:018d}"), []).append(figures)
     return found
 
 
-@dataclass(slots=True)
-class _Story:
-    """The messages about a block: how many values they hold together, whether one withdraws, when the first came."""
-
-    value_count: int = 0
-    has_withdrawal: bool = False
-    first_recorded_at: datetime | None = None
-
-
-def _stories(
+def _messages(
     connection: Connection, eans: Sequence[int], first_day: date, last_day: date
-) -> dict[tuple[int, date, int, str], _Story]:
+) -> dict[tuple[int, date, int, str], list[Sent]]:
     if not eans:
         return {}
-    sent = block_input.c
-    columns = (sent.ean, sent.day, sent.channel, sent.meter_id, sent.recorded_at, sent.withdraws, sent.slice_quality)
-    query = select(*columns).where(sent.ean.in_(set(eans)), sent.day.between(first_day, last_day))
-    found: defaultdict[tuple[int, date, int, str], _Story] = defaultdict(_Story)
-    for ean, day, channel, meter_id, at, withdraws, quality in connection.execute(query):
-        story = found[ean, day, channel, meter_id]
-        story.value_count += sum(count for code, count in zip(quality[0::2], quality[1::2], strict=True) if code)
-        story.has_withdrawal |= withdraws
-        story.first_recorded_at = min(at, story.first_recorded_at or at)
+    place = block_input.c
+    key, columns = (place.ean, place.day, place.channel, place.meter_id), (place[name] for name in Sent._fields)
+    query = select(*key, *columns).where(place.ean.in_(set(eans)), place.day.between(first_day, last_day))
+    found: defaultdict[tuple[int, date, int, str], list[Sent]] = defaultdict(list)
+    for ean, day, channel, meter_id, *sent in connection.execute(query):
+        found[ean, day, channel, meter_id].append(Sent(*sent))
     return found
 
 
@@ -181,7 +173,7 @@ def read_peak_history(engine: Engine, ean: Ean, month: date, channel: Channel) -
         is_it = (table.c.ean == int(ean)) & (table.c.channel == channel.code) & table.c.day.between(month, last_day)
         return connection.execute(select(*(table.c[name] for name in names)).where(is_it, *more)).all()
 
-    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+    with _instant(engine) as connection:
         alone = [StoredBlock._make(row) for row in rows(connection, block, StoredBlock._fields, ~block.c.has_inputs)]
         inputs = [StoredInput._make(row) for row in rows(connection, block_input, StoredInput._fields)]
     return peak_history(alone, sorted(inputs, key=attrgetter("day", "meter_id", "record_offset")))

@@ -84,9 +84,15 @@ def test_a_day_fills_up_part_by_part_and_none_of_it_is_a_revision(quarters: Stor
     month = months(quarters.engine)[10, QUARTERS]
     assert month.total == 16 * (1 + 2 + 3 + 4 + 5 + 6) + 4 * 7
     assert month.peak == Peak(value=7, starts_at=datetime(2026, 10, 25, 22, tzinfo=UTC), quality=5)
+    assert late(quarters.engine, LONG_DAY) == 100  # all of it was appended weeks after it was due
     quarters.apply(*records(part(3, value=9, sent_after=9 * HOUR), first_offset=7))
     assert counts(quarters.engine, LONG_DAY) == (100, 100, 0, 1)
     assert months(quarters.engine)[10, QUARTERS].total == 364 + 16 * (9 - 4)
+
+
+def late(engine: Engine, day: date) -> int:
+    [row] = read_completeness(engine, HOUSE, day, day, now=NOW, by=By.DAY).rows
+    return row.late
 
 
 def gaps(engine: Engine, day: date) -> Any:

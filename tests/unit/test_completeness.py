@@ -13,7 +13,7 @@ import pytest
 from market.channel import BY_NAME, Channel, Energy, MeterKind
 from services.metering.arrow_blocks import StoredBlock
 from services.metering.byte_column import ByteColumn
-from services.metering.completeness import BlockFigures, By, Row, rows_of
+from services.metering.completeness import BlockFigures, By, Row, Sent, rows_of
 from services.metering.expected import Installed, expected_channels
 from services.metering.months import Peak, day_figures, months_of, opened_figures, peak_history, peak_of
 from services.metering.runs import encode_codes
@@ -48,8 +48,7 @@ def figures(channel: Channel = QUARTERS, day: date = DAY, **changes: Any) -> Blo
         present_count=96,
         estimated_count=0,
         slice_quality=bytes([5, 96]),
-        is_revised=False,
-        first_recorded_at=IN_TIME,
+        recorded_at=IN_TIME,
     )
     return replace(block, **changes)
 
@@ -120,17 +119,35 @@ def test_what_may_still_come_in_time_is_not_missing() -> None:
     assert (after.missing, after.not_yet_due) == (96, 0)
 
 
-def test_estimates_late_and_revised_blocks_are_counted() -> None:
-    late = figures(present_count=90, estimated_count=5, is_revised=True, first_recorded_at=NOW)
+def test_estimates_and_what_came_late_are_counted() -> None:
+    late = figures(present_count=90, estimated_count=5, slice_quality=bytes([2, 5, 5, 85, 0, 6]), recorded_at=NOW)
     found = row(HOME, late)
-    assert (found.present, found.missing, found.estimated, found.late, found.revised_blocks) == (90, 6, 5, 90, 1)
+    assert (found.present, found.missing, found.estimated, found.late, found.revised_blocks) == (90, 6, 5, 90, 0)
+
+
+def test_of_a_day_in_parts_only_what_came_late_is_late_and_nothing_is_revised() -> None:
+    morning, evening = Sent(IN_TIME, bytes([5, 60, 0, 36])), Sent(NOW, bytes([0, 60, 5, 36]))
+    assert counted(morning, evening) == (36, 0)
+    assert counted(morning, Sent(IN_TIME, bytes([0, 60, 5, 36]))) == (0, 0)
+
+
+def test_a_value_that_replaces_one_that_came_in_time_revises_the_block_and_is_not_late() -> None:
+    estimated, measured = Sent(IN_TIME, bytes([2, 96])), Sent(NOW, bytes([5, 96]))
+    assert counted(estimated, measured) == (0, 1)
+    assert counted(Sent(NOW, bytes([0, 96]), True), measured) == (96, 1)
+
+
+def counted(*messages: Sent) -> tuple[int, int]:
+    """How many slices of a day that is whole now are late, and whether it was revised."""
+    found = row(HOME, figures(messages=messages))
+    return found.late, found.revised_blocks
 
 
 def test_two_meters_of_one_day_are_one_day_and_their_common_slice_counts_once() -> None:
     """The old meter has quarters 0 to 40, the new one 40 (estimated) to 94: 95 of them, and the last is missing."""
     old = figures(present_count=41, slice_quality=bytes([5, 41, 0, 55]))
     new = figures(present_count=55, estimated_count=1, slice_quality=bytes([0, 40, 2, 1, 5, 54, 0, 1]))
-    swapped = row(HOME, old, replace(new, first_recorded_at=NOW))
+    swapped = row(HOME, old, replace(new, recorded_at=NOW))
     assert (swapped.expected, swapped.present, swapped.missing) == (96, 95, 1)
     assert (swapped.estimated, swapped.late) == (1, 55)
 

@@ -39,8 +39,7 @@ def block(channel: Channel, day: date) -> BlockFigures:
         present_count=count,
         estimated_count=0,
         slice_quality=bytes([5, count]),
-        is_revised=False,
-        first_recorded_at=datetime(2026, 10, 21, tzinfo=UTC),
+        recorded_at=datetime(2026, 10, 21, tzinfo=UTC),
     )
 
 
