@@ -15,6 +15,7 @@ import psycopg
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
+from eventlog import metrics
 from market.ean import Ean
 from services.metering.arrow_blocks import StoredBlock
 from services.metering.tables import block
@@ -51,7 +52,9 @@ def _driver(engine: Engine) -> Iterator[psycopg.Connection[Any]]:
     try:
         driver: Any = pooled.driver_connection
         driver.autocommit = True
+        note_seconds = metrics.transaction_timer()
         yield driver
+        note_seconds()
         driver.autocommit = False
     except psycopg.Error as error:
         pooled.invalidate(error)
