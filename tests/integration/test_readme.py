@@ -164,7 +164,8 @@ def test_a_second_import_is_unchanged_and_publishes_nothing(platform: Platform) 
 def checkpoints(platform: Platform) -> dict[str, int]:
     """The store's next offset by partition; once `wait` is over, these are the ends of the topic."""
     store = json.loads((platform.state / "endpoints.json").read_text())["metrics"]["metering-project"]
-    (block,) = httpx.get(store.replace("/metrics", "/projections"), trust_env=False).json()["projections"]
+    found = httpx.get(store.replace("/metrics", "/projections"), trust_env=False).json()["projections"]
+    (block,) = (each for each in found if each["name"] == "block")
     return dict(block["checkpoints"])
 
 
