@@ -42,8 +42,8 @@ install:
 .PHONY: test
 test: lint types  ## every check and test that can run here
 	@$(BIN)/python -m stack.apicurio  # 158 MB, once; here, where progress is seen
-	@$(BIN)/pytest -n 3 --dist loadfile tests/unit tests/contract tests/integration
-	@$(BIN)/pytest tests/faults tests/browser
+	@$(BIN)/pytest -n 3 --dist loadfile tests/faults tests/integration tests/contract tests/unit
+	@$(BIN)/pytest tests/browser
 
 .PHONY: lint
 lint: setup  ## style, format and the import rules
