@@ -21,6 +21,7 @@ from aiokafka.errors import KafkaError
 from sqlalchemy import Engine, func, select
 
 from eventlog import metrics
+from eventlog.closing import close_producer
 from eventlog.codec import Undecodable
 from eventlog.database import is_outage
 from eventlog.kafka import KafkaAccess
@@ -128,9 +129,12 @@ async def _started(client: AIOKafkaProducer | AIOKafkaConsumer) -> AsyncIterator
         await client.start()
         yield
     finally:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_STOP_SECONDS):
-                await client.stop()
+        if isinstance(client, AIOKafkaProducer):
+            await close_producer(client)
+        else:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_STOP_SECONDS):
+                    await client.stop()
 
 
 async def _when_all_is_published(engine: Engine) -> datetime:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, Row, func, select, text, update
 
 from eventlog import metrics
 from eventlog.backlog import Backlog, count_unpublished, measure_backlog, read_backlog
+from eventlog.closing import close_producer
 from eventlog.database import is_outage
 from eventlog.envelope import to_headers
 from eventlog.framing import outgoing
@@ -34,7 +35,6 @@ PRODUCER_SETTINGS: Final[dict[str, Any]] = {
     "retry_backoff_ms": 500,
 }
 _SEND_SECONDS: Final = 30.0
-_STOP_SECONDS: Final = 5.0
 _RETRY_SECONDS: Final = 1.0
 _IDLE_SECONDS: Final = 5.0
 _FROZEN_SECONDS: Final = 60
@@ -150,9 +150,7 @@ class _Relay:
             await producer.start()
             yield producer
         finally:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_STOP_SECONDS):
-                    await producer.stop()
+            await close_producer(producer)
 
     def _lock(self, connection: Connection) -> bool:
         if connection.execute(_LOCK).scalar_one():
@@ -167,11 +165,15 @@ class _Relay:
 
     async def _send(self, producer: AIOKafkaProducer, rows: Sequence[Row[Any]]) -> None:
         """Send `rows` in order, and wait until the broker has acknowledged them all."""
-        acknowledged = [
-            await producer.send(self._topic, value=outgoing(row.payload), key=row.key, headers=self._headers(row))
-            for row in rows
-        ]
-        await asyncio.gather(*acknowledged)
+        acknowledged: list[asyncio.Future[Any]] = []
+        try:
+            for row in rows:
+                value, headers = outgoing(row.payload), self._headers(row)
+                acknowledged.append(await producer.send(self._topic, value=value, key=row.key, headers=headers))
+            await asyncio.gather(*acknowledged)
+        finally:
+            for each in acknowledged:  # those that are left when it fails: nobody waits for them any more
+                each.cancel()
         metrics.PUBLISHED.labels(self._topic).inc(len(rows))
 
     def _headers(self, row: Row[Any]) -> list[tuple[str, bytes]]:

@@ -15,11 +15,11 @@ from typing import Any, Final
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
+from eventlog.closing import close_producer
 from eventlog.kafka import KafkaAccess
 
 _BATCH_BYTES: Final = 262_144
 _LINGER_MS: Final = 2
-_STOP_SECONDS: Final = 5.0
 _SENT_AT_ONCE: Final = 200
 _log = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ class Publisher:
         if producer is not None:
             if producer is self._producer:
                 self._producer = None
-            await _close(producer)
+            await close_producer(producer)
 
 
 async def _start(kafka: KafkaAccess) -> Any:
@@ -116,22 +116,9 @@ async def _start(kafka: KafkaAccess) -> Any:
     try:
         await producer.start()
     except BaseException:
-        await _close(producer)
+        await close_producer(producer)
         raise
     return producer
-
-
-async def _close(producer: Any) -> None:
-    """Close `producer`, also when no broker is there to take what it still holds."""
-    stopping = asyncio.ensure_future(producer.stop())
-    done, _ = await asyncio.wait([stopping], timeout=_STOP_SECONDS)
-    if done:
-        stopping.result()
-        return
-    stopping.cancel()
-    await asyncio.wait([stopping])
-    await producer._sender.close()
-    await producer.client.close()
 
 
 async def _settle(futures: Sequence[asyncio.Future[Any]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -12,9 +13,11 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from sqlalchemy import Column, Connection, Engine, Integer, MetaData, String, Table, insert, select
 
 from eventlog import event_store
+from eventlog.closing import close_producer
 from eventlog.consumer import Progress, consume
 from eventlog.database import create_engine, create_tables
 from eventlog.envelope import Envelope
@@ -22,7 +25,7 @@ from eventlog.events import AccessPointRegistered
 from eventlog.kafka import KafkaAccess
 from eventlog.probes import projection_status, unready_projections
 from eventlog.projection import EventProjection
-from eventlog.relay import count_unpublished, relay
+from eventlog.relay import PRODUCER_SETTINGS, count_unpublished, relay
 from market.ean import Ean
 from stack.child import Child
 from stack.kafka import KafkaServer
@@ -125,3 +128,19 @@ async def test_a_broker_that_is_killed_and_comes_back_costs_nothing(broker: Brok
         with contextlib.suppress(asyncio.CancelledError):
             await task
     assert noted(engine) == [(f"point:{ean}", version) for ean in sorted(EANS) for version in (1, 2, 3, 4)]
+
+
+async def test_a_producer_that_is_closed_in_an_outage_goes_on_with_nothing(broker: Broker) -> None:
+    """Else each try of the relay in a long outage would leave one behind, and all of them would send when it ends."""
+    topic = await make_topic(broker.server.bootstrap, 1)
+    others = asyncio.all_tasks()
+    producer = AIOKafkaProducer(bootstrap_servers=broker.server.bootstrap, **PRODUCER_SETTINGS)
+    await producer.start()
+    await producer.send_and_wait(topic, b"before")
+    broker.kill()
+    waiting = await producer.send(topic, b"never taken")
+    began = time.monotonic()
+    await close_producer(producer)
+    assert time.monotonic() - began < 10
+    assert waiting.cancelled()
+    await until(lambda: asyncio.all_tasks() == others, seconds=5)

@@ -39,7 +39,7 @@ GUARDS = {
                         await self._send(producer, rows)
 """,
     ),
-    "every acknowledgement": ("await asyncio.gather(*acknowledged)", "del acknowledged"),
+    "every acknowledgement": ("await asyncio.gather(*acknowledged)", "acknowledged.clear()"),
     "null, not above the last": (
         "select(event).where(event.c.published_at.is_(None))",
         ABOVE_THE_LAST,
