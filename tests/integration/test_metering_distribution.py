@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, text
 
-from services.metering import block_query, stage, store
+from services.metering import block_query, index_tables, stage, store
 from services.metering.partitions import make_partitions
 from services.metering.stage import Span
 from services.metering.tables import metadata
@@ -59,7 +59,7 @@ def planner(quarters: Store) -> Iterator[Connection]:
 
 
 def test_every_key_begins_with_the_ean() -> None:
-    for table in metadata.sorted_tables:
+    for table in (*metadata.sorted_tables, *index_tables.metadata.sorted_tables):
         assert next(iter(table.primary_key)).name == "ean"
         assert [index.name for index in table.indexes if index.unique] == []
 
