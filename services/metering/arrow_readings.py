@@ -136,8 +136,15 @@ def _column(name: str, array: Any) -> _Read:
     if name in _TEXTS:
         return _text(name, array)
     if name == "source_at":
-        array = array.cast(pa.timestamp("us", kind.tz), safe=False)
+        return _instants(array)
     return _list(array.cast(pa.date32()) if name == "day" else array)
+
+
+def _instants(array: Any) -> _Read:
+    try:
+        return _list(array.cast(pa.timestamp("us", array.type.tz), safe=False))
+    except LookupError:
+        raise Unreadable("source_at has a time zone that is not known; UTC is the safest") from None
 
 
 def _list(array: Any) -> _Read:

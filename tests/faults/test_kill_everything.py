@@ -123,7 +123,7 @@ def test_two_starts_at_once_are_one_platform_and_both_say_ready(kwartier: Platfo
         assert told.startswith("ready: the portal is at ")
 
     status = json.loads(kwartier.ok("status", "--json"))
-    assert (status["ready"], len(status["processes"])) == (True, 10)
+    assert (status["ready"], len(status["processes"])) == (True, 11)
 
 
 def test_ctrl_c_leaves_nothing_running_and_a_killed_part_comes_back_before(kwartier: Platform) -> None:

@@ -124,6 +124,13 @@ def test_a_text_that_is_too_long_costs_its_batch_alone() -> None:
     assert refusals == [Refusal(2, "ean is longer than 200 bytes; none of the 1 rows of its batch is taken")]
 
 
+def test_a_zone_that_nobody_knows_costs_its_batch_alone() -> None:
+    nowhere = with_column("source_at", pa.array([0], pa.timestamp("us", "Nowhere/Land")))
+    drafts, [refusal] = read(written(nowhere))
+    assert (drafts, refusal.line) == ([], 1)
+    assert refusal.reason.startswith("source_at has a time zone that is not known")
+
+
 def _as_file() -> bytes:
     out = BytesIO()
     batch = pa.RecordBatch.from_pydict(COLUMNS)
