@@ -59,7 +59,8 @@ class Process:
             self.running.kill()
             self.running.wait()
             if self.running.stdin is not None:
-                self.running.stdin.close()
+                with contextlib.suppress(BrokenPipeError):
+                    self.running.stdin.close()
             self.running = None
 
     def has_ended(self) -> bool:

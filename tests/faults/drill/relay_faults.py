@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
+import time
+from collections.abc import Sequence
 
 from sqlalchemy import Engine, func, select
 
 from eventlog.database import is_outage
 from eventlog.tables import event
-from tests.faults.drill.fault import SPRING_SECONDS, TAKEN_OVER_SECONDS, NothingHappened, Strike, demand
+from tests.faults.drill.fault import SPRING_SECONDS, TAKEN_OVER_SECONDS, NothingHappened, Strike
+from tests.faults.drill.processes import Process
 from tests.faults.drill.world import World, until_true
 
 
@@ -31,12 +34,27 @@ def relay_caught(with_signal: str, words: str) -> Strike:
         if with_signal == "SIGKILL":
             caught.kill()
             caught.start()
-        await demand(lambda: _marked(engine) > last, TAKEN_OVER_SECONDS, "the other relay did not go on")
+        deadline = time.monotonic() + TAKEN_OVER_SECONDS
+        while await _last_mark(engine) <= last:
+            if time.monotonic() > deadline:
+                raise NothingHappened("the other relay did not go on")
+            await asyncio.sleep(0.1)
+            _release(pair, caught)
         if with_signal == "SIGSTOP":
             caught.signal(signal.SIGCONT)
         return f"relay {words} between send and mark"
 
     return strike
+
+
+def _release(pair: Sequence[Process], caught: Process) -> None:
+    """Bring back who walked into the trap as well before it was taken away: a broker that comes back frees both."""
+    for each in pair:
+        if each.has_ended():
+            each.kill()
+            each.start()
+        elif each is not caught and each.is_frozen():
+            each.signal(signal.SIGCONT)
 
 
 def _marked(engine: Engine) -> int:
